@@ -29,3 +29,45 @@ lint: venv ## ruff and mypy
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
+
+# ---- the package: each way to build it is explained in CONTRIBUTING.md ----
+SPEC := credhelper.spec
+VERSION := $(shell sed -n 's/^Version: *//p' $(SPEC))
+outdir ?= $(CURDIR)/build/srpm
+topdir ?= $(CURDIR)/build/rpm
+GIT := git -c safe.directory=$(CURDIR)
+# the commit to pack: HEAD, or the tracked files as they are where they differ from it
+COMMIT = $$(commit=$$($(GIT) stash create); echo $${commit:-HEAD})
+STAND_IN := --load $(CURDIR)/tests/package/macros.fedora-stand-in --define "_build_python $(CURDIR)/$(RUN)/python" --nodeps
+# Fedora's macros where they are, else what stands in for them
+MACROS = $(shell rpm --eval '%{?pyproject_buildrequires:fedora}' | grep -q fedora || echo '$(STAND_IN)')
+REPRODUCIBLE := --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
+    --define "clamp_mtime_to_source_date_epoch 1" --define "source_date_epoch_from_changelog 0"
+
+.PHONY: archive
+archive: ## pack the checkout as the source archive of the package, in build/srpm
+	mkdir -p $(outdir)
+	commit=$(COMMIT); epoch=$$($(GIT) show -s --format=%ct $$commit); \
+	$(GIT) archive --format=tar --prefix=credhelper-$(VERSION)/ $$commit \
+	    | gzip -n -9 >$(outdir)/credhelper-$(VERSION).tar.gz; \
+	cp $(SPEC) $(outdir)/; \
+	touch -d @$$epoch $(outdir)/credhelper-$(VERSION).tar.gz $(outdir)/$(SPEC)
+
+.PHONY: srpm
+srpm: archive ## build the source RPM in build/srpm; the same commit gives the same bytes
+	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -bs $(MACROS) $(REPRODUCIBLE) \
+	    --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" --define "_srcrpmdir $(outdir)" \
+	    $(outdir)/$(SPEC)
+
+.PHONY: rpm
+rpm: archive $(if $(MACROS),venv) ## build the RPMs with plain rpmbuild in a private tree, build/rpm
+	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -ba $(MACROS) $(REPRODUCIBLE) $(RPMFLAGS) \
+	    --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" $(outdir)/$(SPEC)
+
+.PHONY: mock
+mock: srpm ## build the RPMs in Fedora's own build root with mock (Fedora only)
+	mock -r $(or $(MOCK_ROOT),fedora-rawhide-x86_64) --resultdir build/mock $(outdir)/credhelper-$(VERSION)-*.src.rpm
+
+.PHONY: copr
+copr: srpm ## build in Copr: make copr COPR=owner/project (needs copr-cli and its token)
+	copr-cli build $(COPR) $(outdir)/credhelper-$(VERSION)-*.src.rpm

@@ -1,0 +1,92 @@
+"""``credhelper``: the command line. One module a verb; only here is anything printed or exited."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from credhelper import kernel, store
+from credhelper.cli import terminal
+from credhelper.errors import CredentialError, NotPermitted, UsageError
+from credhelper.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS: Final = (
+    "add",
+    "rotate",
+    "list",
+    "remove",
+    "log",
+)
+
+_EPILOG: Final = """\
+examples:
+  sudo credhelper add my_api_key
+  sudo credhelper-decrypt-run -c my_api_key script.py
+  sudo credhelper rotate my_api_key
+  sudo credhelper list
+
+exit status: 0 done, 1 refused or failed, 2 usage. See credhelper(8)."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in the two lines in which everything here says it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="credhelper",
+        description="Keep API keys for on-demand scripts as systemd credentials.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"credhelper {VERSION}")
+    subparsers = parser.add_subparsers(
+        metavar="VERB", dest="verb", required=True, parser_class=_Parser
+    )
+    for verb in VERBS:
+        module(verb).add_parser(subparsers)
+    return parser
+
+
+def module(verb: str):  # type: ignore[no-untyped-def] # modules have no narrower type
+    """The module of a verb: ``import`` is a word of the language, ``list`` a built-in."""
+    return import_module(
+        f"credhelper.cli.{verb.replace('import', 'import_').replace('list', 'list_')}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line ``argv`` (the process's own by default) and exits."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        kernel.keep_memory_private()
+        parsed = build_parser().parse_args(arguments)
+        if os.geteuid() != 0:
+            raise NotPermitted(
+                f"credhelper {parsed.verb} needs root",
+                terminal.command(["sudo", "credhelper", *arguments]),
+            )
+        store.sweep()
+        status = module(parsed.verb).run(parsed)
+        sys.stdout.flush()
+    except CredentialError as error:
+        terminal.error(error)
+        status = error.exit_code
+    except BrokenPipeError:  # what read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 1
+    except KeyboardInterrupt:
+        terminal.complain("interrupted", "nothing has changed; run it again")
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,76 @@
+"""``credhelper add``: a new credential. ``put`` is what ``rotate`` shares with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credhelper import audit, envelope, store
+from credhelper.cli import binding, terminal, value
+from credhelper.errors import CredentialExists, EncryptionFailed
+from credhelper.name import CredentialName
+
+if TYPE_CHECKING:
+    import argparse
+
+    from credhelper.cli.binding import Bound
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "add", help="seal a new credential", description="Seal a value as a new credential."
+    )
+    parser.add_argument("name", metavar="NAME", help="the credential's name, such as my_api_key")
+    value.add_options(parser)
+    binding.add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Seals and stores; raises what keeps it from that."""
+    name = checked_name(arguments.name)
+    with store.locked() as descriptor:  # before anything is asked of the user
+        if store.exists(descriptor, name):
+            raise CredentialExists(
+                f"there is a credential {name} already",
+                f"to give it a new value: sudo credhelper rotate {name}",
+            )
+    secret, source = value.obtain(arguments)
+    blob = put(name, secret, binding.chosen(arguments))
+    print(f"added {name}, bound to: {envelope.binding(blob).label}")
+    if arguments.delete_source and source:
+        delete_source(source)
+    return 0
+
+
+def checked_name(text: str) -> CredentialName:
+    """The name, with a warning where it is not the recommended form."""
+    name = CredentialName(text)
+    if name != name.recommended:
+        terminal.warn(f"{name} has capitals", f"the recommended form is {name.recommended}")
+    return name
+
+
+def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = False) -> bytes:
+    """Seals, verifies what the disk gives back, and stores; the sealed credential."""
+
+    def verify(read_back: bytes) -> None:
+        if bound.unseal(name, read_back) != secret:
+            raise EncryptionFailed(
+                f"credential {name} does not unseal to the value that was given",
+                "nothing has changed; look at the disk and the TPM, then try again",
+            )
+
+    blob = bound.seal(name, secret)
+    store.install(name, blob, verify, replace=replace)
+    audit.store_changed("rotate" if replace else "add", [name])
+    return blob
+
+
+def delete_source(source: value.Source) -> None:
+    """Removes the plaintext file and says what that is worth."""
+    source.delete()
+    print(f"removed {terminal.one_line(source.path)}")
+    terminal.warn(
+        "on an SSD, a snapshot, a journal or a backup its blocks may live on",
+        "where that matters, have the provider revoke this key and rotate to a new one",
+    )

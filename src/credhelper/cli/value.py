@@ -1,0 +1,141 @@
+"""Where a value comes from: the prompt, a pipe or a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+from credhelper.errors import InvalidValue, StoreFailed, SystemdMissing, UsageError
+from credhelper.sealing import MAXIMUM_VALUE_BYTES
+
+if TYPE_CHECKING:
+    import argparse
+
+ASK_PASSWORD: Final = "/usr/bin/systemd-ask-password"  # noqa: S105 # a program's path
+_TYPED_MAXIMUM: Final = 1000  # terminals and systemd-ask-password cut longer lines
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options to a verb's parser."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--stdin", action="store_true", help="read the value from standard input")
+    source.add_argument("--from-file", metavar="PATH", help="read the value from a file, exactly")
+    parser.add_argument(
+        "--delete-source",
+        action="store_true",
+        help="remove the file once the sealed copy is verified and on disk",
+    )
+    parser.add_argument(
+        "--exact", action="store_true", help="keep a trailing newline of typed or piped input"
+    )
+
+
+def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
+    """The value, and the file that it is from where there is one.
+
+    Raises :class:`InvalidValue`, :class:`UsageError`, :class:`StoreFailed`.
+    """
+    name = arguments.name
+    if arguments.delete_source and not arguments.from_file:
+        raise UsageError("--delete-source goes with --from-file", "there is no file to delete")
+    source = None
+    if arguments.from_file:
+        source = Source(arguments.from_file)
+        value = source.value
+    elif arguments.stdin or not sys.stdin.isatty():
+        value = _piped(name)
+    else:
+        value = _typed(name)
+    if not (arguments.exact or arguments.from_file) and value.endswith(b"\n"):
+        value = value[: -2 if value.endswith(b"\r\n") else -1]
+    if not value:
+        raise InvalidValue(f"the value of {name} is empty", "nothing has changed; give it a value")
+    return value, source
+
+
+def _piped(name: str) -> bytes:
+    value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
+    if len(value) > MAXIMUM_VALUE_BYTES:
+        raise InvalidValue(
+            f"the value of {name} has more than {MAXIMUM_VALUE_BYTES} bytes", "systemd's limit"
+        )
+    return value
+
+
+def _typed(name: str) -> bytes:
+    first = _ask(f"Value of {name}:")
+    if not first.strip(b"\n"):
+        return b""
+    if first != _ask(f"Value of {name}, again:"):
+        raise InvalidValue(f"the two values of {name} differ", "nothing has changed; try again")
+    if len(first) > _TYPED_MAXIMUM:
+        raise InvalidValue(
+            f"the value of {name} is too long to be typed", "pipe it in, with --stdin"
+        )
+    return first
+
+
+def _ask(prompt: str) -> bytes:
+    try:
+        asked = subprocess.run(
+            [ASK_PASSWORD, "--timeout=0", prompt],
+            stdout=subprocess.PIPE,
+            env={"PATH": "/usr/bin", "LC_ALL": "C.UTF-8", "TERM": os.environ.get("TERM", "dumb")},
+            check=False,
+        )
+    except FileNotFoundError:
+        raise SystemdMissing(f"{ASK_PASSWORD} is missing", "pipe the value in") from None
+    if asked.returncode:
+        raise InvalidValue("no value was typed", "nothing has changed")
+    return asked.stdout
+
+
+class Source:
+    """A file that holds a value, as it was read."""
+
+    def __init__(self, path: str) -> None:
+        """Raises :class:`InvalidValue` for what is no ordinary, readable file of a fitting size."""
+        self.path = path
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags)
+        except OSError as error:
+            link = os.path.islink(path)
+            problem = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
+            hint = "give the path of the file itself" if link else "look at the path and its mode"
+            raise InvalidValue(f"{path} {problem}", hint) from None
+        with open(descriptor, "rb", buffering=0) as file:
+            self._status = os.fstat(descriptor)
+            if not stat.S_ISREG(self._status.st_mode):
+                raise InvalidValue(f"{path} is not a regular file", "to read a pipe: --stdin")
+            if self._status.st_size > MAXIMUM_VALUE_BYTES:
+                raise InvalidValue(
+                    f"{path} has {self._status.st_size} bytes",
+                    f"systemd's limit is {MAXIMUM_VALUE_BYTES}",
+                )
+            self.value = file.readall()
+
+    def delete(self) -> None:
+        """Removes the file, if it is still the one that was read. Raises :class:`StoreFailed`."""
+        directory = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            name = os.path.basename(self.path)
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if not os.path.samestat(status, self._status):
+                raise StoreFailed(f"{self.path} was replaced meanwhile", "remove it by hand")
+            os.unlink(name, dir_fd=directory)
+            os.fsync(directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if isinstance(error, StoreFailed):
+                raise
+            raise StoreFailed(
+                f"{self.path} cannot be removed: {error.strerror}",
+                "the credential is sealed; remove the file by hand",
+            ) from None
+        finally:
+            os.close(directory)

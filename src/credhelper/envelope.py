@@ -1,0 +1,101 @@
+"""What the header of a sealed credential tells without its key: how it is bound.
+
+A sealed credential is base64; what it encodes begins with a 128-bit id of the key type
+(systemd's ``encrypted_credential_header``). Name, timestamp and expiry are inside the encrypted
+part and cannot be read here.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+
+from credhelper.errors import DamagedCredential
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_HEADER_BYTES: Final = 16 + 4 * 4  # the id, then the sizes of key, block, IV and tag
+
+
+class Binding:
+    """How a credential is bound. A closed set: the constants below (``enum`` is slow to import)."""
+
+    __slots__ = ("label", "with_key")
+
+    def __init__(self, label: str, with_key: str) -> None:
+        self.label: Final = label
+        """For people, as ``credhelper list`` shows it."""
+        self.with_key: Final = with_key
+        """What ``systemd-creds encrypt --with-key=`` takes to bind in the same way."""
+
+    @property
+    def uses_tpm2(self) -> bool:
+        """Whether a TPM2 has to answer."""
+        return "tpm2" in self.label
+
+    def __repr__(self) -> str:
+        return f"<Binding {self.label}>"
+
+
+HOST: Final = Binding("host", "host")
+HOST_SCOPED: Final = Binding("host, user", "host")
+TPM2: Final = Binding("tpm2", "tpm2")
+TPM2_PUBLIC_KEY: Final = Binding("tpm2, signed PCRs", "tpm2-with-public-key")
+HOST_TPM2: Final = Binding("host+tpm2", "host+tpm2")
+HOST_TPM2_SCOPED: Final = Binding("host+tpm2, user", "host+tpm2")
+HOST_TPM2_PUBLIC_KEY: Final = Binding("host+tpm2, signed PCRs", "host+tpm2-with-public-key")
+HOST_TPM2_PUBLIC_KEY_SCOPED: Final = Binding(
+    "host+tpm2, signed PCRs, user", "host+tpm2-with-public-key"
+)
+NULL: Final = Binding("null", "null")
+UNKNOWN: Final = Binding("unknown", "auto")
+
+_KEY_TYPES: Final = {
+    "5a1c6a86df9d4096b1d5a65e0862f19a": HOST,
+    "55b9ed1d38594d43a8319d2ebb332ac6": HOST_SCOPED,
+    "0c7cc07b117645919c4b0bea08bc20fe": TPM2,
+    "faf7eb9341e3412ca1a436f95a29362f": TPM2_PUBLIC_KEY,
+    "93a894094874449090caf2fc93cab553": HOST_TPM2,
+    "ef4ac13679a9480ea7db68897f9f165d": HOST_TPM2_SCOPED,
+    "af4950a849134eb1a73846304ff30c05": HOST_TPM2_PUBLIC_KEY,
+    "adbc4ca3efb64201ba881b6f2e4095ea": HOST_TPM2_PUBLIC_KEY_SCOPED,
+    "058469daf6f54324800549da0f8ea2fb": NULL,
+}
+
+
+def binding(blob: bytes) -> Binding:
+    """How the sealed credential ``blob`` (base64, as in its file) is bound.
+
+    ``UNKNOWN`` for a key type that is newer than this list. Raises :class:`DamagedCredential`
+    for what is no sealed credential at all.
+    """
+    return _KEY_TYPES.get(_head(blob)[:16].hex(), UNKNOWN)
+
+
+def tpm2_pcrs(blob: bytes) -> str:
+    """The PCRs that ``blob`` is bound to, as ``--tpm2-pcrs=`` takes them (``7+11``); may be empty.
+
+    Raises :class:`DamagedCredential`.
+    """
+    head = _head(blob)
+    if not _KEY_TYPES.get(head[:16].hex(), UNKNOWN).uses_tpm2:
+        return ""
+    iv_bytes = int.from_bytes(head[24:28], "little")
+    start = (_HEADER_BYTES + iv_bytes + 7) // 8 * 8  # systemd's tpm2_credential_header, aligned
+    mask = int.from_bytes(head[start : start + 8], "little")
+    return "+".join(str(pcr) for pcr in range(24) if mask >> pcr & 1)
+
+
+def _head(blob: bytes) -> bytes:
+    if not blob.strip():
+        raise DamagedCredential("the file is empty")
+    try:
+        # enough lines of it for the headers, in whole groups of four characters
+        head = a2b_base64(b"".join(blob[:256].split())[:128])
+    except Base64Error:
+        raise DamagedCredential("the file is not base64, as a sealed credential is") from None
+    if len(head) < _HEADER_BYTES:
+        raise DamagedCredential("the file is too short for a sealed credential")
+    return head

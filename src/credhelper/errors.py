@@ -1,0 +1,135 @@
+"""The errors of credhelper: what went wrong, on what, and the way out.
+
+Each is a :class:`CredentialError` and also the built-in exception that a caller would expect.
+None ever holds a credential's value.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing takes longer to import than all of this
+    from typing import ClassVar
+
+
+class CredentialError(Exception):
+    """The base of every error here.
+
+    ``problem`` names what failed and on what, ``hint`` the way out (may be empty); ``exit_code``
+    is the command's exit status.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem, hint)
+        self.problem = problem
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.problem} ({self.hint})" if self.hint else self.problem
+
+
+class UsageError(CredentialError, ValueError):
+    """The command line cannot be understood."""
+
+    exit_code = 2
+
+
+class InvalidName(CredentialError, ValueError):
+    """Not a name that a credential may have."""
+
+    exit_code = 2
+
+
+class InvalidValue(CredentialError, ValueError):
+    """A value that cannot be sealed, or not be read as asked."""
+
+
+class CredentialNotFound(CredentialError, FileNotFoundError):
+    """No credential of this name."""
+
+
+class CredentialExists(CredentialError, FileExistsError):
+    """A credential of this name is there already."""
+
+
+class NotPermitted(CredentialError, PermissionError):
+    """The caller may not do this; mostly: not root."""
+
+
+class UnsafeStore(CredentialError, PermissionError):
+    """The credential store, or a file in it, could have been changed by somebody else."""
+
+
+class StoreFailed(CredentialError, OSError):
+    """The store could not be read or written."""
+
+
+class SystemdMissing(CredentialError, RuntimeError):
+    """systemd-creds is absent, or too old for what was asked."""
+
+
+class SealingTimeout(CredentialError, TimeoutError):
+    """systemd-creds did not answer in time."""
+
+
+class EncryptionFailed(CredentialError, RuntimeError):
+    """systemd-creds could not seal a value."""
+
+
+class DecryptionFailed(CredentialError, RuntimeError):
+    """systemd-creds could not unseal a credential."""
+
+
+class NameMismatch(DecryptionFailed):
+    """The embedded name is not the file's name."""
+
+
+class CredentialExpired(DecryptionFailed):
+    """The time given as not-after has passed."""
+
+
+class WrongMachine(DecryptionFailed):
+    """Sealed with another machine's key or TPM, or altered since."""
+
+
+class DamagedCredential(DecryptionFailed):
+    """Not a sealed credential: empty, truncated or something else altogether."""
+
+
+class HostKeyMissing(DecryptionFailed):
+    """The host key, or what it belongs to, is not there."""
+
+
+class NullKeyRefused(DecryptionFailed):
+    """Sealed with the null key, which protects nothing, and nobody asked for that."""
+
+
+class PCRsChanged(DecryptionFailed):
+    """The TPM's PCRs are not those that the credential is bound to."""
+
+
+class TPMUnavailable(DecryptionFailed):
+    """There is no TPM2, or it does not answer."""
+
+
+class TPMLockedOut(DecryptionFailed):
+    """The TPM refuses to answer for a while, after too many failures."""
+
+
+class RunnerFailed(CredentialError):
+    """The runner could not prepare the run."""
+
+    exit_code = 125
+
+
+class Untrusted(CredentialError, PermissionError):
+    """The script was found but is not to be run."""
+
+    exit_code = 126
+
+
+class ScriptNotFound(CredentialError, FileNotFoundError):
+    """There is no such script, module or interpreter."""
+
+    exit_code = 127

@@ -1,0 +1,136 @@
+"""``load()``: a credential's value, decrypted once a process and kept in its memory alone.
+
+First comes ``$CREDENTIALS_DIRECTORY`` (systemd.exec(5)), which a service and the runner set, then
+the credential store, which only root can read.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+from credhelper import sealing, store
+from credhelper.errors import (
+    CredentialError,
+    CredentialNotFound,
+    InvalidValue,
+    NotPermitted,
+    StoreFailed,
+)
+from credhelper.name import CredentialName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_values: dict[str, bytes] = {}
+_lock = _thread.allocate_lock()
+_observers: list[Callable[[str, bytes], None]] = []
+
+
+def load(name: str) -> str:
+    """The value of the credential ``name`` as text, without surrounding white space.
+
+    Raises :class:`InvalidValue` where it is not UTF-8, and what :func:`load_bytes` raises.
+    """
+    try:
+        return load_bytes(name).decode().strip()
+    except UnicodeDecodeError:
+        # from None: the exception holds the value
+        pass
+    raise InvalidValue(f"credential {name} is not UTF-8 text", "read it with load_bytes()")
+
+
+def load_bytes(name: str) -> bytes:
+    """The value of the credential ``name``, byte for byte: 1 byte to 1 MiB.
+
+    Decrypted once a process, whatever the number of threads that ask. Raises
+    :class:`InvalidName`, :class:`CredentialNotFound`, :class:`NotPermitted`,
+    :class:`DecryptionFailed` and the other errors under :class:`CredentialError`.
+    """
+    value = _values.get(name)
+    if value is not None:
+        return value
+    preload((name,))
+    return _values[name]
+
+
+def preload(names: Iterable[str]) -> None:
+    """Decrypts all of ``names`` at once, for ``load()`` to find them ready.
+
+    Raises the error of the first that fails; the others are ready then all the same.
+    """
+    wanted = [CredentialName(name) for name in names]
+    errors: list[CredentialError] = []
+    with _lock:
+        blobs: dict[str, bytes] = {}
+        for name in wanted:
+            if name in _values:
+                continue
+            value = _given(name)
+            if value is not None:
+                _values[name] = value
+                continue
+            try:
+                blobs[name] = store.read(name).blob
+            except CredentialError as error:
+                errors.append(_explained(error, name))
+        for unsealed, result in sealing.unseal_many(blobs).items() if blobs else ():
+            if isinstance(result, CredentialError):
+                errors.append(result)
+                continue
+            _values[unsealed] = result
+            for observer in _observers:
+                observer(unsealed, result)
+    if errors:
+        raise errors[0]
+
+
+def forget() -> None:
+    """Drops what was loaded, so that the next ``load()`` reads again."""
+    with _lock:
+        _values.clear()
+
+
+def observe(observer: Callable[[str, bytes], None]) -> None:
+    """Has ``observer`` told the name and value of whatever is decrypted from the store."""
+    _observers.append(observer)
+
+
+def _given(name: str) -> bytes | None:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return None
+    path = f"{directory}/{name}"
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(sealing.MAXIMUM_VALUE_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreFailed(
+            f"credential {name} in $CREDENTIALS_DIRECTORY cannot be read: {error.strerror}",
+            f"look at the owner and mode of {path}",
+        ) from None
+    return data
+
+
+def _explained(error: CredentialError, name: str) -> CredentialError:
+    """An error of the store, with what a caller that was handed a directory has to know."""
+    if not isinstance(error, CredentialNotFound | NotPermitted):
+        return error
+    if os.environ.get("CREDENTIALS_DIRECTORY"):
+        return CredentialNotFound(
+            f"credential {name} is not in $CREDENTIALS_DIRECTORY",
+            f"declare it: credhelper-decrypt-run -c {name}, the script's inline metadata, or "
+            f"LoadCredentialEncrypted={name} in the unit",
+        )
+    return error
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = _thread.allocate_lock()  # another thread may have held the old one
+
+
+os.register_at_fork(after_in_child=_after_fork)

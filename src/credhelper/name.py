@@ -1,0 +1,69 @@
+"""A credential's name.
+
+systemd takes what is a file name and a descriptor name at once (``credential_name_valid``,
+systemd-creds(1)): printable ASCII without ``:`` and ``/``, at most 255 bytes. Here it is narrower:
+nothing that a shell, a glob of ``ImportCredential=`` or an option parser would read otherwise.
+"""
+
+from __future__ import annotations
+
+from credhelper.errors import InvalidName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Self
+
+MAXIMUM_BYTES: Final = 255
+FORBIDDEN_ENDINGS: Final = (".cred", ".key", ".enc")
+_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@")
+
+
+class CredentialName(str):
+    """A name that a credential may have: a ``str`` that was checked.
+
+    Raises :class:`InvalidName` for any other text.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if problem := _problem(text):
+            raise InvalidName(f"credential name {shown(text)} {problem}", _way_out(text))
+        return super().__new__(cls, text)
+
+    @property
+    def recommended(self) -> str:
+        """The lowercase form, which is the recommended one; equal to the name where it is so."""
+        return self.lower()
+
+
+def shown(text: str) -> str:
+    """``text`` quoted, on one line, in ASCII and cut after 64 characters: fit for a message."""
+    return ascii(text if len(text) <= 64 else text[:61] + "...")
+
+
+def _problem(text: str) -> str:
+    if not text:
+        return "is empty"
+    if len(text) > MAXIMUM_BYTES:
+        return f"has {len(text)} characters, more than {MAXIMUM_BYTES}"
+    if text[0] in ".-":
+        return f"begins with {text[0]!r}"
+    if strange := next((c for c in text if c not in _CHARACTERS), None):
+        return f"holds {strange!a}"
+    for ending in FORBIDDEN_ENDINGS:
+        if text.lower().endswith(ending):
+            return f"ends in {ending}"
+    return ""
+
+
+def _way_out(text: str) -> str:
+    for ending in FORBIDDEN_ENDINGS:
+        if text.lower().endswith(ending):
+            stem = text[: -len(ending)]
+            advice = f": {stem}" if stem and not _problem(stem) else ""
+            return (
+                "the file name is the embedded name, which scripts and units use: "
+                f"leave the ending off{advice}"
+            )
+    return "use letters, digits, '.', '_', '-' and '@', such as my_api_key"

@@ -1,0 +1,3 @@
+"""The version of credhelper."""
+
+VERSION = "1.0.0"
