@@ -71,3 +71,9 @@ mock: srpm ## build the RPMs in Fedora's own build root with mock (Fedora only)
 .PHONY: copr
 copr: srpm ## build in Copr: make copr COPR=owner/project (needs copr-cli and its token)
 	copr-cli build $(COPR) $(outdir)/credhelper-$(VERSION)-*.src.rpm
+
+# ---- booted systems: systemd 257 and 262 as PID 1, and a virtual machine with a TPM2 (root) ----
+.PHONY: check-system
+check-system: venv rpm ## run tests/system in booted machines, built on first use (root)
+	$(RUN)/python -m tests.machines.roots
+	$(RUN)/python -m pytest tests/system -n 2 --dist loadgroup $(PYTESTFLAGS)

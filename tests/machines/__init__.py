@@ -1,0 +1,1 @@
+"""Machines for the tests: roots of distributions, booted in a container or a virtual machine."""

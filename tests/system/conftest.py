@@ -1,0 +1,24 @@
+"""Tests inside booted systems; see tests/README.md."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.machines.fixtures import booted, machine
+
+__all__ = ["booted", "machine"]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Machines cannot be booted without root: say so, once."""
+    del session
+    if os.geteuid() != 0:
+        pytest.exit("tests/system boots machines and needs root: sudo make check-system", 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With -n, each machine is booted by one worker."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(parameters.get("booted", "rest")))
