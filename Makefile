@@ -30,6 +30,22 @@ lint: venv ## ruff and mypy
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 
+# ---- tests of the checkout ----
+.PHONY: check-unit
+check-unit: venv ## run tests/unit: pure logic
+	$(RUN)/python -m pytest tests/unit $(PYTESTFLAGS)
+
+.PHONY: check-real
+check-real: venv ## run tests/real: the real tools, in a private mount namespace (root)
+	$(RUN)/python -m pytest tests/real -n 2 $(PYTESTFLAGS)
+
+.PHONY: coverage
+coverage: venv ## run both under coverage, children included, and hold them to its limit (root)
+	$(RUN)/coverage erase
+	$(RUN)/coverage run -m pytest tests/unit tests/real -n 2 $(PYTESTFLAGS)
+	$(RUN)/coverage combine -q
+	$(RUN)/coverage report
+
 # ---- the package: each way to build it is explained in CONTRIBUTING.md ----
 SPEC := credhelper.spec
 VERSION := $(shell sed -n 's/^Version: *//p' $(SPEC))
