@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -45,6 +45,10 @@ def check_import(package: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    steps = {"build-requires": build_requires, "files": files, "check-import": check_import}
+    steps: dict[str, Callable[..., Iterator[str]]] = {
+        "build-requires": build_requires,
+        "files": files,
+        "check-import": check_import,
+    }
     for line in steps[sys.argv[1]](*sys.argv[2:]):
         print(line)

@@ -22,6 +22,7 @@ VERBS: Final = (
     "list",
     "remove",
     "log",
+    "sudoers",
 )
 
 _EPILOG: Final = """\
