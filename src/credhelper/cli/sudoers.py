@@ -5,16 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import stat
 import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sudoers
+from credhelper import sudoers, trust
 from credhelper.cli import terminal
-from credhelper.errors import CredentialError, UsageError
+from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -43,11 +42,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints or installs the drop-in."""
-    script = os.path.realpath(arguments.script)
+    script = _root_owned(arguments.script)
     grant = sudoers.Grant(script, arguments.user, arguments.group, arguments.password)
     text = sudoers.drop_in(grant)
     _require_known(grant)
-    _require_root_owned(script)
     if not arguments.install:
         print(text, end="")
         return 0
@@ -70,20 +68,14 @@ def _require_known(grant: sudoers.Grant) -> None:
     raise UsageError(f"there is no {kind} {name}", f"see getent {database}")
 
 
-def _require_root_owned(script: str) -> None:
-    """Raises CredentialError for a script that somebody other than root could change."""
-    for path in (Path(script), *Path(script).parents):
-        try:
-            found = path.lstat()
-        except OSError as error:
-            raise CredentialError(f"{path}: {error.strerror}", "see ls -l") from None
-        if path == Path(script) and not stat.S_ISREG(found.st_mode):
-            raise CredentialError(f"{path} is not a regular file", "name the script itself")
-        if found.st_uid != 0 or found.st_mode & 0o022:
-            raise CredentialError(
-                f"{path} can be changed by others than root, who would then run anything as root",
-                f"sudo chown root:root {path} && sudo chmod go-w {path}",
-            )
+def _root_owned(path: str) -> str:
+    """The path, without links, of a script that root alone can change; or CredentialError."""
+    try:
+        opened = trust.open_file(path, trust.ROOT_ALONE)
+    except (ScriptNotFound, Untrusted) as error:  # whose exit statuses are the runner's
+        raise CredentialError(error.problem, error.hint) from None
+    os.close(opened.descriptor)
+    return opened.path
 
 
 def _install(text: str, target: Path) -> None:
