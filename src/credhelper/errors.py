@@ -82,7 +82,9 @@ class DecryptionFailed(CredentialError, RuntimeError):
 
 
 class NameMismatch(DecryptionFailed):
-    """The embedded name is not the file's name."""
+    """The embedded name, ``embedded``, is not the file's name."""
+
+    embedded = ""
 
 
 class CredentialExpired(DecryptionFailed):

@@ -223,12 +223,21 @@ def seal(
     return blob
 
 
-def unseal(name: str, blob: bytes, *, allow_null: bool = False, tpm2_device: str = "") -> bytes:
+def unseal(
+    name: str,
+    blob: bytes,
+    *,
+    allow_null: bool = False,
+    tpm2_device: str = "",
+    timestamp: str = "",
+) -> bytes:
     """The value in the sealed credential ``blob``, whose embedded name has to be ``name``.
 
     Raises what :func:`unseal_many` returns in place of a value.
     """
-    result = unseal_many({name: blob}, allow_null=allow_null, tpm2_device=tpm2_device)[name]
+    result = unseal_many(
+        {name: blob}, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=timestamp
+    )[name]
     if isinstance(result, CredentialError):
         raise result
     return result
@@ -239,10 +248,16 @@ def unseal_many(
     *,
     allow_null: bool = False,
     tpm2_device: str = "",
+    timestamp: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, bytes | CredentialError]:
-    """The value of each of ``blobs`` (by name), or the error that kept it sealed."""
-    unsealing = Unsealing(blobs, allow_null=allow_null, tpm2_device=tpm2_device)
+    """The value of each of ``blobs`` (by name), or the error that kept it sealed.
+
+    ``timestamp`` (systemd.time(7)) is what is taken for now when it comes to expiry.
+    """
+    unsealing = Unsealing(
+        blobs, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=timestamp
+    )
     return unsealing.results(progress)
 
 
@@ -254,7 +269,12 @@ class Unsealing:
     """
 
     def __init__(
-        self, blobs: Mapping[str, bytes], *, allow_null: bool = False, tpm2_device: str = ""
+        self,
+        blobs: Mapping[str, bytes],
+        *,
+        allow_null: bool = False,
+        tpm2_device: str = "",
+        timestamp: str = "",
     ) -> None:
         """Starts as many as may run side by side."""
         self._results: dict[str, bytes | CredentialError] = {}
@@ -263,6 +283,7 @@ class Unsealing:
         self._order = list(blobs)
         self._argv = [SYSTEMD_CREDS, "decrypt", "--newline=no"]
         self._argv += [f"--tpm2-device={tpm2_device}"] if tpm2_device else []
+        self._argv += [f"--timestamp={timestamp}"] if timestamp else []
         for name, blob in blobs.items():
             try:
                 bound = envelope.binding(blob)
@@ -345,6 +366,17 @@ def version() -> int:
     return int(words[1])
 
 
+def has_tpm2() -> str:
+    """Whether systemd can use a TPM2: ``yes``, ``partial`` or ``no`` (systemd-creds(1)).
+
+    Raises :class:`SystemdMissing`.
+    """
+    process = _process([SYSTEMD_CREDS, "has-tpm2"], b"")
+    wait_any([process])
+    words = process.stdout.split()
+    return words[0].decode("ascii", "replace") if words else "no"
+
+
 def _process(argv: list[str], stdin: bytes) -> Process:
     try:
         return Process(argv, stdin, _ENVIRONMENT, TIME_LIMIT_SECONDS)
@@ -382,7 +414,10 @@ def _outcome(process: Process, name: str, failure: type[CredentialError]) -> byt
 def _refusal(text: str, name: str, failure: type[CredentialError]) -> CredentialError:
     for needle, kind, problem, hint in _REFUSALS:
         if needle in text:
-            return kind(f"credential {name} {problem}", hint.format(name=name))
+            error = kind(f"credential {name} {problem}", hint.format(name=name))
+            if isinstance(error, NameMismatch):
+                error.embedded = text.partition("name '")[2].partition("'")[0]
+            return error
     last = " ".join(text.split("\n")[-2:]).strip() or "no reason given"
     shown = "".join(c if c.isprintable() else "?" for c in last)[:200]
     return failure(

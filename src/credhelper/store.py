@@ -25,7 +25,7 @@ from credhelper.sealing import MAXIMUM_BLOB_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
     from contextlib import AbstractContextManager
     from typing import Final
 
@@ -113,44 +113,88 @@ def file_danger(status: os.stat_result) -> str:
 
 
 def install(
-    name: str, blob: bytes, verify: Callable[[bytes], None], *, replace: bool = False
+    name: str,
+    blob: bytes,
+    verify: Callable[[bytes], None],
+    *,
+    replace: bool = False,
+    modified_ns: int | None = None,
 ) -> None:
     """Puts ``blob`` into the store as ``name``, root:root 0600, whole or not at all.
 
     ``verify`` gets the bytes as they were read back from the disk and raises where they do not
-    unseal to what was meant; nothing has changed then. Raises :class:`CredentialExists` without,
-    :class:`CredentialNotFound` with ``replace``, and :class:`UnsafeStore`, :class:`StoreFailed`.
+    unseal to what was meant; nothing has changed then. ``modified_ns`` is the file's time, now
+    by default. Raises :class:`CredentialExists` without, :class:`CredentialNotFound` with
+    ``replace``, and :class:`UnsafeStore`, :class:`StoreFailed`.
+    """
+    replaced = (name,) if replace else ()
+    install_many({name: blob}, lambda read: verify(read[name]), replaced, modified_ns=modified_ns)
+
+
+def install_many(
+    blobs: Mapping[str, bytes],
+    verify: Callable[[Mapping[str, bytes]], None],
+    replaced: Collection[str],
+    *,
+    modified_ns: int | None = None,
+) -> None:
+    """Puts all of ``blobs`` (by name) into the store, or none: as :func:`install` does each.
+
+    Those in ``replaced`` have to be there, the others must not. What fails undoes what it did;
+    a crash in between leaves the first of them new and the others old, each of them whole.
     """
     with locked() as store:
-        there = exists(store, name)
-        if there and not replace:
-            raise CredentialExists(
-                f"there is a credential {name} already",
-                f"to give it a new value: sudo credhelper rotate {name}",
-            )
-        if replace and not there:
-            raise CredentialNotFound(
-                f"there is no credential {name} in {WRITTEN}",
-                f"add it: sudo credhelper add {name}",
-            )
-        temporary = LEFTOVER_PREFIX + os.urandom(8).hex()
+        for name in blobs:
+            _check_whether_there(store, name, name in replaced)
+        temporary = {name: LEFTOVER_PREFIX + os.urandom(8).hex() for name in blobs}
+        undo: list[Callable[[], None]] = []
+        failing = next(iter(blobs), "")
         try:
-            _write_new(store, temporary, blob)
-            verify(_read_back(store, temporary))
-            if replace:
-                os.rename(temporary, name, src_dir_fd=store, dst_dir_fd=store)
-            else:  # a link refuses what is there, whoever put it there
-                os.link(temporary, name, src_dir_fd=store, dst_dir_fd=store)
-                os.unlink(temporary, dir_fd=store)
+            for failing in blobs:
+                _write_new(store, temporary[failing], blobs[failing], modified_ns)
+            verify({name: _read_back(store, temporary[name]) for name in blobs})
+            for failing in blobs:
+                undo.append(_take_name(store, temporary[failing], failing, failing in replaced))
             os.fsync(store)
-        except FileExistsError:
-            raise CredentialExists(f"there is a credential {name} already", "") from None
-        except OSError as error:
-            if isinstance(error, CredentialError):
-                raise
-            raise _failure(error, f"{WRITTEN}/{name}") from None
+        except BaseException as error:
+            for step in reversed(undo):
+                step()
+            if isinstance(error, FileExistsError) and not isinstance(error, CredentialError):
+                raise _exists(failing) from None
+            if isinstance(error, OSError) and not isinstance(error, CredentialError):
+                raise _failure(error, f"{WRITTEN}/{failing}") from None
+            raise
         finally:
             _sweep(store)
+
+
+def _check_whether_there(store: int, name: str, expected: bool) -> None:
+    there = exists(store, name)
+    if there and not expected:
+        raise _exists(name)
+    if expected and not there:
+        raise CredentialNotFound(
+            f"there is no credential {name} in {WRITTEN}",
+            f"add it: sudo credhelper add {name}",
+        )
+
+
+def _exists(name: str) -> CredentialExists:
+    return CredentialExists(
+        f"there is a credential {name} already",
+        f"to give it a new value: sudo credhelper rotate {name}",
+    )
+
+
+def _take_name(store: int, temporary: str, name: str, replace: bool) -> Callable[[], None]:
+    """Gives the file ``temporary`` its ``name``; what undoes that."""
+    if not replace:  # a link refuses what is there, whoever put it there
+        os.link(temporary, name, src_dir_fd=store, dst_dir_fd=store)
+        return lambda: os.unlink(name, dir_fd=store)
+    kept = LEFTOVER_PREFIX + os.urandom(8).hex()
+    os.link(name, kept, src_dir_fd=store, dst_dir_fd=store, follow_symlinks=False)
+    os.rename(temporary, name, src_dir_fd=store, dst_dir_fd=store)
+    return lambda: os.rename(kept, name, src_dir_fd=store, dst_dir_fd=store)
 
 
 def remove(name: str) -> None:
@@ -264,7 +308,7 @@ def exists(store: int, name: str) -> bool:
     return True
 
 
-def _write_new(store: int, name: str, data: bytes) -> None:
+def _write_new(store: int, name: str, data: bytes, modified_ns: int | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(name, flags, 0o600, dir_fd=store)
     try:
@@ -273,6 +317,8 @@ def _write_new(store: int, name: str, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(file, view) :]
+        if modified_ns is not None:
+            os.utime(file, ns=(modified_ns, modified_ns))
         os.fsync(file)
     finally:
         os.close(file)
