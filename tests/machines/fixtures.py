@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from tests.machines import nspawn, product
 from tests.machines.machine import Machine
 

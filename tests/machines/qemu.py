@@ -1,0 +1,160 @@
+"""A virtual machine with a TPM2 device, its own kernel and disk, that can lose its power.
+
+Emulated in software: some ten times slower than a container. The disk is made anew from the
+root for each VirtualMachine; the files on it outlive every power cut of that one.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tests.machines import roots
+from tests.machines.machine import Machine
+from tests.machines.nspawn import BootFailed
+from tests.machines.tpm import TPM
+
+BOOT_TIMEOUT = 240  # seconds
+SHUTDOWN_TIMEOUT = 120  # seconds
+_DISK = "1500M"  # sparse
+
+
+@dataclass
+class VirtualMachine:
+    """A Transport; `tpm` is the chip that the next start finds in the machine."""
+
+    root: Path
+    scratch: Path
+    tpm: TPM
+    process: subprocess.Popen[bytes] | None = None
+    channel: socket.socket | None = None
+    answers: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Switches it on; returns when its agent serves. Raises BootFailed."""
+        if self.tpm.process is None:
+            self.tpm.serve_socket(self.scratch / "tpm")
+        console = self.scratch / "console"
+        agent = self.scratch / "agent"
+        agent.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(agent))
+            listener.listen()
+            self.process = subprocess.Popen(
+                [
+                    "/usr/bin/setpriv", "--pdeathsig=KILL", "--", "/usr/bin/qemu-system-x86_64",
+                    "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
+                    "-m", "1024", "-smp", "2", "-no-reboot", "-nodefaults", "-display", "none",
+                    "-kernel", str((self.root / "vmlinuz").resolve()),
+                    "-initrd", str((self.root / "initrd.img").resolve()),
+                    "-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1",
+                    "-drive", f"file={self.scratch}/disk,format=raw,if=virtio",
+                    "-device", "virtio-rng-pci",
+                    "-serial", f"file:{console}",
+                    "-device", "virtio-serial-pci",
+                    "-chardev", f"socket,id=agent,path={agent}",
+                    "-device", "virtserialport,chardev=agent,name=machine-agent",
+                    "-chardev", f"socket,id=tpm,path={self.scratch}/tpm",
+                    "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+                    "-device", "tpm-crb,tpmdev=tpm0",
+                ],
+                stdin=subprocess.DEVNULL, stderr=(self.scratch / "qemu").open("ab"),
+            )  # fmt: skip
+            listener.settimeout(BOOT_TIMEOUT)
+            self.channel, _ = listener.accept()
+        self.answers = self.channel.makefile("rb")
+        try:
+            self._answer(BOOT_TIMEOUT)
+        except (OSError, EOFError) as error:
+            text = console.read_text(errors="replace") + (self.scratch / "qemu").read_text()
+            raise BootFailed(
+                f"the virtual machine did not boot: {error!r}\n{text[-3000:]}"
+            ) from None
+
+    def execute(
+        self, argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[bytes]:
+        """One command after the other; raises EOFError when the machine goes down meanwhile."""
+        self.send(argv, stdin, environment, timeout)
+        answer = self._answer(timeout + 30)
+        if answer.get("error") == "timeout":
+            raise subprocess.TimeoutExpired(list(argv), timeout)
+        if "error" in answer:
+            raise OSError(answer["error"])
+        return subprocess.CompletedProcess(
+            list(argv),
+            answer["status"],
+            base64.b64decode(answer["stdout"]),
+            base64.b64decode(answer["stderr"]),
+        )
+
+    def send(
+        self, argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], timeout: float
+    ) -> None:
+        """Starts a command whose answer nobody waits for: the power is to be cut meanwhile."""
+        request = {
+            "argv": list(argv),
+            "input": base64.b64encode(stdin).decode(),
+            "environment": dict(environment),
+            "timeout": timeout,
+        }
+        assert self.channel
+        self.channel.sendall(json.dumps(request).encode() + b"\n")
+
+    def cut_power(self) -> None:
+        """What is not on the disk yet is lost, and the TPM is not told to shut down."""
+        assert self.process
+        self.process.kill()
+        self._gone(30)
+
+    def shut_down(self) -> None:
+        """Goes down in order; the power is off when this returns."""
+        self.send(["/usr/bin/systemctl", "poweroff"], b"", {}, 60)
+        self._gone(SHUTDOWN_TIMEOUT)
+
+    def reboot(self) -> None:
+        self.shut_down()
+        self.start()
+
+    def _gone(self, timeout: float) -> None:
+        assert self.process
+        self.process.wait(timeout)
+        if self.channel:
+            self.channel.close()
+        self.tpm.stop()
+
+    def _answer(self, timeout: float) -> dict[str, Any]:
+        assert self.channel and self.answers
+        self.channel.settimeout(timeout)
+        line = self.answers.readline()
+        if not line:
+            raise EOFError("the virtual machine went down")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+@contextlib.contextmanager
+def booted() -> Iterator[Machine]:
+    """A running virtual machine with a new TPM2; `transport` is its VirtualMachine."""
+    root = roots.root("vm")
+    with roots.in_use(root), tempfile.TemporaryDirectory(prefix="credhelper-vm-") as directory:
+        scratch = Path(directory)
+        make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", str(root), str(scratch / "disk")]
+        subprocess.run([*make, _DISK], check=True, stdout=subprocess.DEVNULL)
+        machine = VirtualMachine(root, scratch, TPM(scratch / "tpm-state"))
+        try:
+            machine.start()
+            yield Machine("vm", machine)
+        finally:
+            if machine.process:
+                machine.process.kill()
+                machine.process.wait()
+            machine.tpm.stop()
