@@ -10,7 +10,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Final
 
 RUN: Final = "7c1f3a52e0d94b0d8a6e5f1b92c4d3e7"
@@ -19,8 +19,8 @@ STORE_CHANGE: Final = "94e0b7d35c6a4f1e8d2f60b3a1c7e5d8"
 ON_DEMAND: Final = "c3a85e917d2046b9a4f7d1e06b58c29f"
 
 _SOCKET: Final = "/run/systemd/journal/socket"
-_NOTICE: Final = 5
-_WARNING: Final = 4
+NOTICE: Final = 5
+WARNING: Final = 4
 
 
 def invoking_user() -> str:
@@ -35,14 +35,26 @@ def store_changed(operation: str, names: Iterable[str]) -> None:
     record(
         STORE_CHANGE,
         f"{who}: {operation} {listed}",
-        _NOTICE,
-        CREDHELPER_OPERATION=operation,
-        CREDHELPER_CREDENTIALS=listed,
-        CREDHELPER_INVOKING_USER=who,
+        {
+            "CREDHELPER_OPERATION": operation,
+            "CREDHELPER_CREDENTIALS": listed,
+            "CREDHELPER_INVOKING_USER": who,
+        },
     )
 
 
-def record(message_id: str, message: str, priority: int = _NOTICE, **fields: str) -> bool:
+def on_demand(name: str, run: Mapping[str, str]) -> None:
+    """Records that the script of ``run`` (the fields of its record) had ``name`` decrypted."""
+    record(
+        ON_DEMAND,
+        f"{run['CREDHELPER_SCRIPT']} loads {name} for {run['CREDHELPER_INVOKING_USER']}",
+        {**run, "CREDHELPER_CREDENTIALS": name},
+    )
+
+
+def record(
+    message_id: str, message: str, fields: Mapping[str, str], priority: int = NOTICE
+) -> bool:
     """Writes one record to the journal; False, and a note on stderr, where there is none.
 
     A run does not fail for want of a journal: sudo(8) logs it as well.

@@ -1,0 +1,231 @@
+"""``credhelper-decrypt-run``: decrypts what a script needs into memory, and becomes the script.
+
+The story, top to bottom: take the process back from its caller; open the script once and see who
+could have written it; start every decryption; do the rest of start-up meanwhile; hand the values
+over; write the journal; run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credhelper import audit, loading, script, sealing, store, trust
+from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
+from credhelper.run import delivery, environment, hardening, identity, interpreter, options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pwd import struct_passwd
+    from typing import Final, NoReturn
+
+    from credhelper.name import CredentialName
+    from credhelper.run.interpreter import Interpreter
+    from credhelper.run.options import Options
+    from credhelper.script import Script
+
+_RUNNER_CODES: Final = (125, 126, 127)
+
+
+class Plan:
+    """What is going to be run: decided, and nothing of it done."""
+
+    __slots__ = ("account", "environment", "interpreter", "names", "options", "script", "variables")
+
+    def __init__(
+        self,
+        chosen: Options,
+        target: Script,
+        chosen_interpreter: Interpreter,
+        account: struct_passwd,
+        clean: dict[str, str],
+    ) -> None:
+        said = script.declared(target.source)
+        self.options = chosen
+        self.script = target
+        self.interpreter = chosen_interpreter
+        self.account = account
+        self.environment = clean
+        self.variables = said.environment | chosen.environment
+        every = [*said.credentials, *chosen.credentials, *self.variables.values()]
+        self.names = list(dict.fromkeys(every))
+
+
+def main() -> None:
+    """Runs the command line of this process; ends the process on every error."""
+    chosen = options.Options()
+    target = ""
+    try:
+        try:
+            chosen = options.parse(sys.argv[1:])
+            if chosen.has("--help") or chosen.has("--version"):
+                _tell(chosen)
+                return
+            hardening.apply()
+            target = chosen.target
+            plan = _planned(chosen)
+            unsealing = sealing.Unsealing(
+                _sealed(plan.names), allow_null=chosen.has("--allow-null")
+            )
+            try:
+                hardening.signals()  # slow to import: done while systemd-creds runs
+                digest = plan.script.sha256
+                results = unsealing.results()
+            finally:
+                unsealing.cancel()
+            if chosen.has("--dry-run"):
+                from credhelper.run import preview
+
+                sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
+            values = _all_or_none(results)
+            _record(plan, digest)
+            given = delivery.deliver(
+                values,
+                plan.account.pw_uid,
+                plan.account.pw_gid,
+                shared=chosen.has("--share-with-children"),
+            )
+            _set_environment(plan, given.path if values else "")
+            if plan.account.pw_uid:
+                identity.become(
+                    plan.account, program=plan.interpreter.kind != interpreter.IN_PROCESS
+                )
+        except KeyboardInterrupt:
+            raise RunnerFailed("interrupted", "nothing was run") from None
+    except CredentialError as error:
+        _fail(error, target, chosen)
+    _start(plan, values)
+
+
+def _planned(chosen: Options) -> Plan:
+    invoking = identity.invoking_uid(os.environ)
+    owners = trust.ROOT_ALONE if chosen.has("--root-owned") else frozenset({0, invoking})
+    account = identity.account(
+        chosen.user, invoking, as_invoking_user=chosen.has("--as-invoking-user")
+    )
+    environment.check_kept(chosen.keep)
+    clean = environment.clean(
+        os.environ,
+        chosen.keep,
+        name=account.pw_name,
+        home=account.pw_dir,
+        shell=account.pw_shell,
+    )
+    if chosen.module and not chosen.python:
+        target = interpreter.module(chosen.target, owners)
+    elif chosen.module:
+        target = script.Script(chosen.target, "", b"")
+    elif chosen.target == "-":
+        target = script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
+    else:
+        target = script.read(chosen.target, owners)
+    return Plan(chosen, target, interpreter.choose(chosen, target, owners), account, clean)
+
+
+def _sealed(names: list[CredentialName]) -> dict[str, bytes]:
+    """The sealed credentials. Every one that is missing is named at once."""
+    blobs: dict[str, bytes] = {}
+    missing = []
+    for name in names:
+        try:
+            blobs[name] = store.read(name).blob
+        except CredentialNotFound:
+            missing.append(name)
+    if missing:
+        raise CredentialNotFound(
+            f"there is no credential {', '.join(missing)}",
+            " && ".join(f"sudo credhelper add {name}" for name in missing),
+        )
+    return blobs
+
+
+def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, bytes]:
+    values = {name: value for name, value in results.items() if isinstance(value, bytes)}
+    for result in results.values():
+        if isinstance(result, CredentialError):
+            raise result
+    return values
+
+
+def _fields(plan: Plan, digest: str) -> dict[str, str]:
+    return {
+        "CREDHELPER_CREDENTIALS": " ".join(plan.names),
+        "CREDHELPER_SCRIPT": plan.script.real or plan.script.path,
+        "CREDHELPER_SCRIPT_SHA256": digest,
+        "CREDHELPER_INVOKING_USER": audit.invoking_user(),
+        "CREDHELPER_RUN_AS": plan.account.pw_name,
+        "CREDHELPER_INTERPRETER": plan.interpreter.shown,
+    }
+
+
+def _record(plan: Plan, digest: str) -> None:
+    fields = _fields(plan, digest)
+    names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
+    message = (
+        f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "
+        f"as {fields['CREDHELPER_RUN_AS']} with {names}"
+    )
+    audit.record(audit.RUN, message, fields)
+    if plan.account.pw_uid == 0:
+        loading.observe(lambda name, _: audit.on_demand(name, fields))
+
+
+def _set_environment(plan: Plan, directory: str) -> None:
+    """Makes the clean environment this process's own."""
+    os.environ.clear()
+    os.environ.update(plan.environment)
+    if directory:
+        os.environ["CREDENTIALS_DIRECTORY"] = directory
+
+
+def _start(plan: Plan, values: dict[str, bytes]) -> None:
+    """Runs the script, in this process or in its place."""
+    from credhelper.run import python
+
+    kind = plan.interpreter.kind
+    mask = not plan.options.has("--no-mask")
+    if kind != interpreter.IN_PROCESS:
+        from credhelper.run import execution
+
+        try:
+            execution.execute(plan, values, mask=mask)
+        except CredentialError as error:
+            _fail(error, plan.options.target, plan.options)
+    for variable, name in plan.variables.items():
+        os.environ[variable] = os.fsdecode(values[name])
+    if mask:
+        python.mask(values, on_demand=plan.account.pw_uid == 0)
+    values.clear()
+    arguments = plan.options.arguments
+    if plan.options.module:
+        python.run_module(plan.script.path, arguments)
+    else:
+        directory = os.path.dirname(plan.script.real)
+        python.run(plan.script.source, plan.script.path, directory, arguments)
+
+
+def _tell(chosen: Options) -> None:
+    from credhelper.version import VERSION
+
+    print(options.help_text() if chosen.has("--help") else f"credhelper-decrypt-run {VERSION}")
+
+
+def _fail(error: CredentialError, target: str, chosen: Options) -> NoReturn:
+    from credhelper.cli import terminal
+
+    terminal.error(error)
+    if target and os.geteuid() == 0:
+        who = audit.invoking_user()
+        audit.record(
+            audit.REFUSAL,
+            f"{who} was refused to run {target}: {error.problem}",
+            {
+                "CREDHELPER_SCRIPT": target,
+                "CREDHELPER_INVOKING_USER": who,
+                "CREDHELPER_CREDENTIALS": " ".join(chosen.credentials),
+                "CREDHELPER_REASON": error.problem,
+            },
+            audit.WARNING,
+        )
+    sys.exit(error.exit_code if error.exit_code in _RUNNER_CODES else RunnerFailed.exit_code)

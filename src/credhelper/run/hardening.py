@@ -1,0 +1,96 @@
+"""What the caller handed over besides words: descriptors, limits, signals, timers, the umask.
+
+sudo(8) lets all of it through. Each is set to what a login gives, before anything else is done.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+from credhelper import kernel
+from credhelper.errors import RunnerFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_UNLIMITED: Final = resource.RLIM_INFINITY
+_LIMITS: Final = (
+    (resource.RLIMIT_AS, (_UNLIMITED, _UNLIMITED)),
+    (resource.RLIMIT_CPU, (_UNLIMITED, _UNLIMITED)),
+    (resource.RLIMIT_DATA, (_UNLIMITED, _UNLIMITED)),
+    (resource.RLIMIT_FSIZE, (_UNLIMITED, _UNLIMITED)),
+    (resource.RLIMIT_NOFILE, (1024, 524288)),
+    (resource.RLIMIT_NPROC, (_UNLIMITED, _UNLIMITED)),
+    (resource.RLIMIT_STACK, (8 << 20, _UNLIMITED)),
+)
+
+
+def apply() -> None:
+    """Takes the process back from its caller. Raises :class:`RunnerFailed`."""
+    kernel.keep_memory_private()
+    os.umask(0o077)
+    _limits()
+    _descriptors()
+    if not sys.flags.isolated:
+        raise RunnerFailed(
+            "the runner was started without python3 -I", "call credhelper-decrypt-run itself"
+        )
+    if os.geteuid() != 0:
+        words = " ".join(sys.argv[1:]) or "SCRIPT"
+        raise RunnerFailed(
+            "credhelper-decrypt-run needs root", f"sudo credhelper-decrypt-run {words}"
+        )
+
+
+def signals() -> None:
+    """Default dispositions, nothing blocked, no timer running: as at a login.
+
+    Apart from :func:`apply`, since ``signal`` is slow to import: it can wait until something
+    else has been started.
+    """
+    import signal
+
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    python_ignores = (signal.SIGPIPE, signal.SIGXFSZ)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, *python_ignores}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def program_signals() -> None:
+    """What Python ignores and other programs do not, before one of them takes its place."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _limits() -> None:
+    for which, limits in _LIMITS:
+        try:
+            resource.setrlimit(which, limits)
+        except (OSError, ValueError):  # without CAP_SYS_RESOURCE: as much as is allowed
+            hard = resource.getrlimit(which)[1]
+            resource.setrlimit(which, (hard, hard))
+
+
+def _descriptors() -> None:
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            os.set_inheritable(descriptor, True)
+    os.closerange(3, 0x7FFFFFFF)
+    for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:  # Python found it closed
+            stream = open(descriptor, mode, closefd=False)  # noqa: SIM115 # it stays
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)

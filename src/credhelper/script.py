@@ -1,0 +1,178 @@
+"""A script as it was opened: its bytes, its shebang and its inline metadata.
+
+The metadata block is that of the Python packaging specification "Inline script metadata".
+"""
+
+from __future__ import annotations
+
+import os
+
+from credhelper import trust
+from credhelper.errors import CredentialError, RunnerFailed, Untrusted
+from credhelper.name import CredentialName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from typing import Final
+
+MAXIMUM_BYTES: Final = 256 << 20
+_SHEBANG_BYTES: Final = 256  # what the kernel looks at: BINPRM_BUF_SIZE
+_OPENING: Final = b"# /// script"
+_EXAMPLE: Final = (
+    'write it as: credentials = ["my_api_key"] and environment = { VAR = "my_api_key" }'
+)
+
+
+class Script:
+    """A script: its ``path`` as given, the ``real`` one without links, its ``source``."""
+
+    __slots__ = ("descriptor", "path", "real", "source")
+
+    def __init__(self, path: str, real: str, source: bytes, descriptor: int = -1) -> None:
+        self.path = path
+        self.real = real
+        self.source = source
+        self.descriptor = descriptor
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its bytes, in hexadecimal."""
+        from hashlib import sha256
+
+        return sha256(self.source).hexdigest()
+
+
+def read(path: str, owners: Collection[int]) -> Script:
+    """The script at ``path``, if only ``owners`` could have written it.
+
+    Raises :class:`credhelper.errors.Untrusted` or :class:`credhelper.errors.ScriptNotFound`.
+    """
+    opened = trust.open_file(path, owners)
+    if opened.status.st_size > MAXIMUM_BYTES:
+        raise Untrusted(f"{path} has {opened.status.st_size} bytes", "give the path of a script")
+    try:
+        with open(opened.descriptor, "rb", buffering=0, closefd=False) as file:
+            return Script(path, opened.path, file.readall(), opened.descriptor)
+    except OSError as error:
+        raise Untrusted(f"{path} cannot be read: {error.strerror}", "look at the disk") from None
+
+
+def shebang(source: bytes) -> tuple[str, str] | None:
+    """The interpreter that the first line names and the one argument after it, as the kernel
+    reads it (execve(2)); None where there is no such line."""
+    if not source.startswith(b"#!"):
+        return None
+    head = source[2:_SHEBANG_BYTES]
+    line, newline, _ = head.partition(b"\n")
+    words = line.strip(b" \t\0").split(None, 1) if line.strip(b" \t\0") else []
+    if not words or (not newline and len(source) > _SHEBANG_BYTES and len(words) == 1):
+        raise RunnerFailed("the script's first line names no interpreter", "mend the #! line")
+    return os.fsdecode(words[0]), os.fsdecode(words[1].strip(b" \t")) if len(words) > 1 else ""
+
+
+class Declared:
+    """What a script declares: ``credentials``, and ``environment`` from variables to names."""
+
+    __slots__ = ("credentials", "environment")
+
+    def __init__(self, credentials: list[CredentialName], environment: dict[str, CredentialName]):
+        self.credentials = credentials
+        self.environment = environment
+
+
+def declared(source: bytes) -> Declared:
+    """What the inline metadata says under ``[tool.credhelper]``; nothing where there is none.
+
+    Raises :class:`RunnerFailed` for a block that is malformed or there twice, and for unknown
+    keys, wrong types and impossible names in it.
+    """
+    if _OPENING not in source:  # no parser is loaded for a script that declares nothing
+        return Declared([], {})
+    blocks = list(_blocks(source))
+    if len(blocks) > 1:
+        raise _malformed("there are two script metadata blocks", "keep one")
+    if not blocks:
+        return Declared([], {})
+    import tomllib
+
+    try:
+        metadata = tomllib.loads(blocks[0].decode())
+    except ValueError as error:  # UnicodeDecodeError and TOMLDecodeError
+        raise _malformed(str(error), _EXAMPLE) from None
+    tool = metadata.get("tool", {})
+    table = tool.get("credhelper", {}) if isinstance(tool, dict) else None
+    if not isinstance(table, dict):
+        raise _malformed("tool.credhelper is not a table", _EXAMPLE)
+    if unknown := sorted(set(table) - {"credentials", "environment"}):
+        raise _malformed(f"tool.credhelper has an unknown key {unknown[0]!a}", _EXAMPLE)
+    return Declared(
+        _credentials(table.get("credentials", [])), _environment(table.get("environment", {}))
+    )
+
+
+def check_variable(name: str) -> None:
+    """Raises :class:`RunnerFailed` for what is no name of an environment variable to be set."""
+    if not (name.isascii() and name.isidentifier()):
+        raise RunnerFailed(f"{name!a} is no name of a variable", "such as API_KEY")
+    if name in _RESERVED or name.startswith(("LD_", "PYTHON")):
+        raise RunnerFailed(f"{name} is not to be set from a credential", "choose another name")
+
+
+_RESERVED: Final = frozenset(
+    "PATH HOME USER LOGNAME SHELL IFS ENV BASH_ENV CREDENTIALS_DIRECTORY".split()
+)
+
+
+def _credentials(value: object) -> list[CredentialName]:
+    if not isinstance(value, list):
+        raise _malformed("credentials is not a list", _EXAMPLE)
+    names: list[CredentialName] = []
+    for item in value:
+        name = _name(item, "credentials")
+        if name in names:
+            raise _malformed(f"credentials has {name} twice", "keep one")
+        names.append(name)
+    return names
+
+
+def _environment(value: object) -> dict[str, CredentialName]:
+    if not isinstance(value, dict):
+        raise _malformed("environment is not a table", _EXAMPLE)
+    for variable in value:
+        check_variable(variable)
+    return {variable: _name(item, "environment") for variable, item in value.items()}
+
+
+def _name(value: object, key: str) -> CredentialName:
+    if not isinstance(value, str):
+        raise _malformed(f"{key} holds {value!a}, which is no name", _EXAMPLE)
+    try:
+        return CredentialName(value)
+    except CredentialError as error:
+        raise _malformed(error.problem, error.hint) from None
+
+
+def _malformed(problem: str, hint: str) -> RunnerFailed:
+    return RunnerFailed(f"the script's metadata block: {problem}", hint)
+
+
+def _blocks(source: bytes) -> Iterator[bytes]:
+    """The contents of the blocks of type ``script``. One that is never closed is no block, says
+    the specification; where it is meant for this program, that is an error."""
+    lines = source.splitlines()
+    index = 0
+    while index < len(lines):
+        if lines[index] != _OPENING:
+            index += 1
+            continue
+        end = index + 1
+        while end < len(lines) and (lines[end] == b"#" or lines[end].startswith(b"# ")):
+            end += 1
+        comment = lines[index + 1 : end]
+        if b"# ///" in comment:
+            content = comment[: len(comment) - 1 - comment[::-1].index(b"# ///")]
+            yield b"\n".join(line[2:] for line in content)
+        elif any(b"credhelper" in line for line in comment):
+            raise _malformed("it is not closed", "end it with a line: # ///")
+        index = end

@@ -1,0 +1,190 @@
+"""Who could have written this file, and is that acceptable.
+
+A path is walked from the root, one directory descriptor at a time: every directory, every
+symbolic link and the file itself has to belong to a trusted user and be writable by nobody else.
+What was opened on that walk is what is read and run. Access control lists need no look of their
+own: the group bits of a mode are the mask that bounds every entry of a list (acl(5)).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from credhelper.errors import ScriptNotFound, Untrusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Final
+
+ROOT_ALONE: Final = frozenset({0})
+_MAXIMUM_LINKS: Final = 40  # as the kernel follows, path_resolution(7)
+_DIRECTORY_FLAGS: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Opened:
+    """A file that was walked to: its descriptor, the path without links, and its status."""
+
+    __slots__ = ("descriptor", "path", "status")
+
+    def __init__(self, descriptor: int, path: str, status: os.stat_result) -> None:
+        self.descriptor = descriptor
+        self.path = path
+        self.status = status
+
+
+def open_file(path: str, owners: Collection[int]) -> Opened:
+    """Opens the regular file ``path`` for reading, if only ``owners`` could have written it.
+
+    ``owners`` are user ids. With root alone, a file system mounted nosuid is refused too: who
+    brought the medium chose the owners on it. Raises :class:`ScriptNotFound` and
+    :class:`Untrusted`, which name the one path at fault and its owner or mode.
+    """
+    walk = _Walk(path, owners)
+    try:
+        return walk.run()
+    finally:
+        os.close(walk.directory)
+
+
+def why_not(path: str, owners: Collection[int]) -> str:
+    """What :func:`open_file` would say against ``path``; empty if nothing."""
+    try:
+        os.close(open_file(path, owners).descriptor)
+    except (ScriptNotFound, Untrusted) as error:
+        return error.problem
+    return ""
+
+
+def danger(status: os.stat_result, owners: Collection[int]) -> str:
+    """Why a file with this status could have been written by somebody else; empty if not."""
+    if status.st_uid not in owners:
+        return f"belongs to {_user(status.st_uid)}"
+    if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
+        return f"may be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
+    return ""
+
+
+class _Walk:
+    """The walk along one path; ``here`` is the directory reached, without links."""
+
+    def __init__(self, path: str, owners: Collection[int]) -> None:
+        if not path or "\0" in path:
+            raise ScriptNotFound(f"{path!a} is no path", "give the path of a script")
+        self.given = path
+        self.owners = owners
+        self.links = 0
+        try:
+            start = path if path.startswith("/") else f"{os.getcwd()}/{path}"
+        except OSError:
+            raise ScriptNotFound(
+                f"{path}: the working directory is gone", "give an absolute path"
+            ) from None
+        self.left = start.split("/")
+        self.here = "/"
+        self.directory = os.open("/", _DIRECTORY_FLAGS)
+        self.sticky = ""
+
+    def run(self) -> Opened:
+        self._enter(os.open("/", _DIRECTORY_FLAGS), "/")
+        while self.left:
+            name = self.left.pop(0)
+            if name in ("", "."):
+                continue
+            try:
+                opened = self._step(name, last=not any(part not in ("", ".") for part in self.left))
+            except FileNotFoundError:
+                raise ScriptNotFound(
+                    f"{self.given} is not there",
+                    f"look at the path; what is missing: {self._at(name)}",
+                ) from None
+            except OSError as error:
+                if isinstance(error, Untrusted | ScriptNotFound):
+                    raise
+                raise Untrusted(
+                    f"{self._at(name)} cannot be opened: {error.strerror}", "look at the path"
+                ) from None
+            if opened:
+                return opened
+        raise Untrusted(f"{self.given} is a directory", "give the path of a script")
+
+    def _step(self, name: str, *, last: bool) -> Opened | None:
+        if name == "..":
+            self._enter(os.open("..", _DIRECTORY_FLAGS, dir_fd=self.directory), "..")
+            return None
+        status = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            self._refuse(self._at(name), danger(status, self.owners))
+            self._follow(os.readlink(name, dir_fd=self.directory))
+            return None
+        if not last:
+            self._enter(os.open(name, _DIRECTORY_FLAGS, dir_fd=self.directory), name)
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        return self._open(name)
+
+    def _open(self, name: str) -> Opened:
+        path = self._at(name)
+        # Python imports from the script's directory: there, the sticky bit keeps nobody out
+        self._refuse(self.here, self.sticky)
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=self.directory)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Untrusted(f"{path} is not a regular file", "give the path of a script")
+            self._refuse(path, danger(status, self.owners))
+            if self.owners == ROOT_ALONE and os.fstatvfs(descriptor).f_flag & os.ST_NOSUID:
+                self._refuse(path, "is on a file system mounted nosuid, whose owners mean nothing")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return Opened(descriptor, path, status)
+
+    def _follow(self, target: str) -> None:
+        self.links += 1
+        if self.links > _MAXIMUM_LINKS:
+            raise Untrusted(f"{self.given} has too many symbolic links", "look at the path")
+        self.left[:0] = target.split("/")
+        if target.startswith("/"):
+            self._enter(os.open("/", _DIRECTORY_FLAGS), "/")
+
+    def _enter(self, directory: int, name: str) -> None:
+        os.close(self.directory)
+        self.directory = directory
+        if name == "/":
+            self.here = "/"
+        elif name == "..":
+            self.here = os.path.dirname(self.here)
+        else:
+            self.here = self._at(name)
+        status = os.fstat(directory)
+        self.sticky = ""
+        reason = danger(status, self.owners)
+        if reason and status.st_uid in self.owners and status.st_mode & stat.S_ISVTX:
+            # others may add names here but not replace ours, whose owner is looked at next
+            self.sticky = reason
+        else:
+            self._refuse(self.here, reason)
+
+    def _at(self, name: str) -> str:
+        return self.here.rstrip("/") + "/" + name
+
+    def _refuse(self, path: str, reason: str) -> None:
+        if not reason:
+            return
+        who = "root" if self.owners == ROOT_ALONE else "root and the invoking user"
+        mend = "chown root:root" if "belongs" in reason else "chmod go-w"
+        hint = f"only {who} may be able to write it: sudo {mend} {path}"
+        raise Untrusted(f"{path} {reason}", hint)
+
+
+def _user(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (user id {uid})"
+    except KeyError:
+        return f"user id {uid}"
