@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from credhelper import envelope, store
-from credhelper.errors import CredentialError
-from credhelper.name import CredentialName
+from credhelper.errors import CredentialError, CredentialNotFound
+from credhelper.name import CredentialName, shown
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,12 @@ def entries() -> list[Entry]:
             continue
         try:
             for name in os.listdir(descriptor):
-                if name not in found and not name.startswith("."):
+                if name in found or name.startswith("."):
+                    continue
+                try:
                     found[name] = _entry(descriptor, directory, name)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
         finally:
             os.close(descriptor)
     return [found[name] for name in sorted(found)]
@@ -60,7 +64,7 @@ def _entry(descriptor: int, directory: str, name: str) -> Entry:
     try:
         CredentialName(name)
     except CredentialError as error:
-        problems.append(error.problem.split("' ", 1)[-1])
+        problems.append(error.problem.removeprefix(f"credential name {shown(name)} "))
     if danger := store.file_danger(status):
         problems.append(danger)
     else:
@@ -69,6 +73,8 @@ def _entry(descriptor: int, directory: str, name: str) -> Entry:
         try:
             blob = store.read_at(descriptor, directory, name).blob
             bound = envelope.binding(blob)
+        except CredentialNotFound:
+            raise  # removed meanwhile
         except CredentialError as error:
             problems.append(error.problem)
     return Entry(

@@ -78,6 +78,20 @@ def read(name: str) -> Sealed:
     )
 
 
+def read_written(name: str) -> Sealed:
+    """The sealed credential ``name`` of ``/etc/credstore.encrypted``; raises as :func:`read`."""
+    try:
+        descriptor = open_directory(WRITTEN)
+    except FileNotFoundError:
+        raise _absent(name) from None
+    try:
+        return read_at(descriptor, WRITTEN, name)
+    except CredentialNotFound:
+        raise _absent(name) from None
+    finally:
+        os.close(descriptor)
+
+
 def read_at(descriptor: int, directory: str, name: str) -> Sealed:
     """The sealed credential ``name`` of the open ``directory``; raises as :func:`read` does."""
     path = f"{directory}/{name}"
@@ -157,15 +171,25 @@ def install_many(
                 undo.append(_take_name(store, temporary[failing], failing, failing in replaced))
             os.fsync(store)
         except BaseException as error:
-            for step in reversed(undo):
-                step()
+            _undo(undo, f"{WRITTEN}/{failing}")
             if isinstance(error, FileExistsError) and not isinstance(error, CredentialError):
                 raise _exists(failing) from None
             if isinstance(error, OSError) and not isinstance(error, CredentialError):
                 raise _failure(error, f"{WRITTEN}/{failing}") from None
             raise
         finally:
-            _sweep(store)
+            _sweep_quietly(store)
+
+
+def _undo(steps: list[Callable[[], None]], path: str) -> None:
+    try:
+        for step in reversed(steps):
+            step()
+    except OSError as error:
+        raise StoreFailed(
+            f"{path}: {error.strerror}, and what was done before cannot be undone",
+            "look at the disk, then see what stands there: sudo credhelper list --verify",
+        ) from None
 
 
 def _check_whether_there(store: int, name: str, expected: bool) -> None:
@@ -173,10 +197,13 @@ def _check_whether_there(store: int, name: str, expected: bool) -> None:
     if there and not expected:
         raise _exists(name)
     if expected and not there:
-        raise CredentialNotFound(
-            f"there is no credential {name} in {WRITTEN}",
-            f"add it: sudo credhelper add {name}",
-        )
+        raise _absent(name)
+
+
+def _absent(name: str) -> CredentialNotFound:
+    return CredentialNotFound(
+        f"there is no credential {name} in {WRITTEN}", f"add it: sudo credhelper add {name}"
+    )
 
 
 def _exists(name: str) -> CredentialExists:
@@ -222,9 +249,24 @@ def sweep() -> None:
         return
     try:
         fcntl.flock(store, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sweep(store)
-    except OSError:
+        _sweep_quietly(store)
+    except OSError:  # somebody is at work there
         return
+    finally:
+        os.close(store)
+
+
+def present(name: str) -> bool:
+    """Whether ``/etc/credstore.encrypted`` has ``name``; nothing is made or locked for that.
+
+    Raises :class:`UnsafeStore`, :class:`NotPermitted` or :class:`StoreFailed`.
+    """
+    try:
+        store = open_directory(WRITTEN)
+    except FileNotFoundError:
+        return False
+    try:
+        return exists(store, name)
     finally:
         os.close(store)
 
@@ -235,6 +277,7 @@ class _Lock:
     def __enter__(self) -> int:
         try:
             os.mkdir(WRITTEN, 0o700)
+            _sync(os.path.dirname(WRITTEN))  # else a power failure could take all of it
         except FileExistsError:
             pass
         except OSError as error:
@@ -242,12 +285,14 @@ class _Lock:
         self._store = open_directory(WRITTEN)
         try:
             fcntl.flock(self._store, fcntl.LOCK_EX)
-            if os.fstat(self._store).st_mode & 0o077:
+            if stat.S_IMODE(os.fstat(self._store).st_mode) != 0o700:
                 os.fchmod(self._store, 0o700)
-            _sweep(self._store)
-        except BaseException:
+        except BaseException as error:
             os.close(self._store)
+            if isinstance(error, OSError):
+                raise _failure(error, WRITTEN) from None
             raise
+        _sweep_quietly(self._store)
         return self._store
 
     def __exit__(self, *_: object) -> None:
@@ -305,6 +350,8 @@ def exists(store: int, name: str) -> bool:
         os.stat(name, dir_fd=store, follow_symlinks=False)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise _failure(error, f"{WRITTEN}/{name}") from None
     return True
 
 
@@ -343,7 +390,19 @@ def _read_all(file: int, path: str) -> bytes:
     return b"".join(chunks)
 
 
-def _sweep(store: int) -> None:
-    for name in os.listdir(store):
-        if name.startswith(LEFTOVER_PREFIX):
-            os.unlink(name, dir_fd=store)
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, _DIRECTORY_FLAGS)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep_quietly(store: int) -> None:
+    """Removes leftovers; what keeps it from that shows where it matters, or to the next one."""
+    try:
+        for name in os.listdir(store):
+            if name.startswith(LEFTOVER_PREFIX):
+                os.unlink(name, dir_fd=store)
+    except OSError:
+        return

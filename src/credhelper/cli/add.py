@@ -28,12 +28,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Seals and stores; raises what keeps it from that."""
     name = checked_name(arguments.name)
-    with store.locked() as descriptor:  # before anything is asked of the user
-        if store.exists(descriptor, name):
-            raise CredentialExists(
-                f"there is a credential {name} already",
-                f"to give it a new value: sudo credhelper rotate {name}",
-            )
+    if store.present(name):  # before anything is asked of the user
+        raise CredentialExists(
+            f"there is a credential {name} already",
+            f"to give it a new value: sudo credhelper rotate {name}",
+        )
     secret, source = value.obtain(arguments)
     blob = put(name, secret, binding.chosen(arguments))
     print(f"added {name}, bound to: {envelope.binding(blob).label}")

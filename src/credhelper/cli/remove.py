@@ -29,12 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     # any file name of the store: also one that no credential may have is to be got rid of
     if not name or "/" in name or "\0" in name or name in (".", ".."):
         raise UsageError(f"{shown(name)} is no file name", "see sudo credhelper list")
-    with store.locked() as descriptor:
-        if not store.exists(descriptor, name):
-            raise CredentialNotFound(
-                f"there is no credential {shown(name)} in {store.WRITTEN}",
-                "see sudo credhelper list",
-            )
+    if not store.present(name):
+        raise CredentialNotFound(
+            f"there is no credential {shown(name)} in {store.WRITTEN}",
+            "see sudo credhelper list",
+        )
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UsageError("removing without a terminal to ask on", "give --yes")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
 from credhelper.cli import add, binding, terminal, value
-from credhelper.errors import CredentialNotFound, DamagedCredential
+from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
@@ -28,14 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Seals and replaces; raises what keeps it from that."""
     name = CredentialName(arguments.name)
-    with store.locked() as descriptor:
-        try:
-            old = store.read_at(descriptor, store.WRITTEN, name)
-        except CredentialNotFound:
-            raise CredentialNotFound(
-                f"there is no credential {name} in {store.WRITTEN}",
-                f"add it: sudo credhelper add {name}",
-            ) from None
+    old = store.read_written(name)
     was = _label(old.blob)
     bound = binding.chosen(arguments)
     if was:
