@@ -134,5 +134,8 @@ def keep_memory_private() -> None:
 
     A limit of 0 stops a core file but not the pipe of systemd-coredump(8); 1 stops both (core(5)).
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    except ValueError:  # the hard limit is 0, which not everybody may raise
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prctl(PR_SET_DUMPABLE, 0)

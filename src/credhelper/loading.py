@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _values: dict[str, bytes] = {}
-_lock = _thread.allocate_lock()
+_lock = _thread.RLock()  # for a fork in a signal handler that interrupts a load
 _observers: list[Callable[[str, bytes], None]] = []
 
 
@@ -60,18 +60,24 @@ def preload(names: Iterable[str]) -> None:
 
     Raises the error of the first that fails; the others are ready then all the same.
     """
-    wanted = [CredentialName(name) for name in names]
+    errors = _fetch([CredentialName(name) for name in names])
+    if errors:
+        # without the frames that it came through: their variables hold other credentials' values
+        raise errors[0].with_traceback(None)
+
+
+def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
     errors: list[CredentialError] = []
     with _lock:
         blobs: dict[str, bytes] = {}
         for name in wanted:
             if name in _values:
                 continue
-            value = _given(name)
-            if value is not None:
-                _values[name] = value
-                continue
             try:
+                value = _given(name)
+                if value is not None:
+                    _values[name] = value
+                    continue
                 blobs[name] = store.read(name).blob
             except CredentialError as error:
                 errors.append(_explained(error, name))
@@ -82,8 +88,7 @@ def preload(names: Iterable[str]) -> None:
             _values[unsealed] = result
             for observer in _observers:
                 observer(unsealed, result)
-    if errors:
-        raise errors[0]
+    return errors
 
 
 def forget() -> None:
@@ -112,6 +117,12 @@ def _given(name: str) -> bytes | None:
             f"credential {name} in $CREDENTIALS_DIRECTORY cannot be read: {error.strerror}",
             f"look at the owner and mode of {path}",
         ) from None
+    if len(data) > sealing.MAXIMUM_VALUE_BYTES:
+        raise InvalidValue(
+            f"credential {name} in $CREDENTIALS_DIRECTORY has more than "
+            f"{sealing.MAXIMUM_VALUE_BYTES} bytes",
+            "systemd's limit; keep large data elsewhere, sealed with a key that is a credential",
+        )
     return data
 
 
@@ -128,9 +139,8 @@ def _explained(error: CredentialError, name: str) -> CredentialError:
     return error
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = _thread.allocate_lock()  # another thread may have held the old one
-
-
-os.register_at_fork(after_in_child=_after_fork)
+# A fork waits for the loads of other threads: its child would keep the pipes of systemd-creds open,
+# and never come by the lock.
+os.register_at_fork(
+    before=_lock.acquire, after_in_child=_lock.release, after_in_parent=_lock.release
+)

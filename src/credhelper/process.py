@@ -83,8 +83,12 @@ class Process:
         for end in list(self._pipes):
             self._close(end)
         if self.status is None and self._pid:
-            os.kill(self._pid, _SIGKILL)
-            self._reap()
+            try:
+                os.kill(self._pid, _SIGKILL)
+            except ProcessLookupError:  # SIGCHLD is ignored: the kernel reaped it
+                self._pid = 0
+            else:
+                self._reap()
 
     def _write(self, end: int) -> None:
         try:

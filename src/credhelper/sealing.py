@@ -339,6 +339,9 @@ class Unsealing:
                 try:
                     process = _process([*self._argv, f"--name={name}", "-", "-"], blob)
                 except CredentialError as error:
+                    if self._running:  # few descriptors or processes: one after the other then
+                        lane.waiting.insert(0, (name, blob))
+                        return
                     self._results[name] = error
                 else:
                     lane.running.add(process)
@@ -400,8 +403,9 @@ def _outcome(process: Process, name: str, failure: type[CredentialError]) -> byt
         )
     if process.status is None:
         raise failure(
-            f"whether systemd-creds succeeded for {name} is not known: SIGCHLD is ignored",
-            "let the calling program handle SIGCHLD in the default way",
+            f"whether systemd-creds succeeded for {name} is not known",
+            "the calling program ignores SIGCHLD or waits for every child: let it leave "
+            "SIGCHLD at its default",
         )
     if process.status:
         text = process.stderr.decode("ascii", "replace")
