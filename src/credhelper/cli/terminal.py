@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from credhelper.errors import CredentialError
+
+
+def prepare() -> None:
+    """Opens closed standard streams on ``/dev/null``, and lets stdout show any file name."""
+    for descriptor, stream in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, stream) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: mostly this one
+            if null != descriptor:
+                os.dup2(null, descriptor)
+            setattr(sys, stream, os.fdopen(descriptor, "w" if descriptor else "r"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def error(problem: CredentialError) -> None:
@@ -71,7 +84,7 @@ def confirmed(question: str) -> bool:
 
 def print_json(data: object) -> None:
     """``data`` as JSON on stdout."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(json.dumps(data, indent=2))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: int = -1) -> None:

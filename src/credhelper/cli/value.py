@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING, Final
 
 from credhelper.errors import InvalidValue, StoreFailed, SystemdMissing, UsageError
@@ -57,7 +58,12 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
 
 
 def _piped(name: str) -> bytes:
-    value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
+    try:
+        value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
+    except OSError as error:
+        raise InvalidValue(
+            f"standard input cannot be read: {error.strerror}", "nothing has changed; pipe it in"
+        ) from None
     if len(value) > MAXIMUM_VALUE_BYTES:
         raise InvalidValue(
             f"the value of {name} has more than {MAXIMUM_VALUE_BYTES} bytes", "systemd's limit"
@@ -79,6 +85,7 @@ def _typed(name: str) -> bytes:
 
 
 def _ask(prompt: str) -> bytes:
+    modes = termios.tcgetattr(sys.stdin)
     try:
         asked = subprocess.run(
             [ASK_PASSWORD, "--timeout=0", prompt],
@@ -88,6 +95,10 @@ def _ask(prompt: str) -> bytes:
         )
     except FileNotFoundError:
         raise SystemdMissing(f"{ASK_PASSWORD} is missing", "pipe the value in") from None
+    except KeyboardInterrupt:  # which ends it before it lets the terminal show again what is typed
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, modes)
+        print(file=sys.stderr)
+        raise
     if asked.returncode:
         raise InvalidValue("no value was typed", "nothing has changed")
     return asked.stdout
@@ -99,37 +110,37 @@ class Source:
     def __init__(self, path: str) -> None:
         """Raises :class:`InvalidValue` for what is no ordinary, readable file of a fitting size."""
         self.path = path
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            descriptor = os.open(path, flags)
+            with open(path, "rb", buffering=0, opener=_open_itself) as file:
+                self._status = os.fstat(file.fileno())
+                if not stat.S_ISREG(self._status.st_mode):
+                    raise InvalidValue(f"{path} is not a regular file", "to read a pipe: --stdin")
+                if self._status.st_size > MAXIMUM_VALUE_BYTES:
+                    raise InvalidValue(
+                        f"{path} has {self._status.st_size} bytes",
+                        f"systemd's limit is {MAXIMUM_VALUE_BYTES}",
+                    )
+                self.value = file.readall()
         except OSError as error:
             link = os.path.islink(path)
             problem = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
             hint = "give the path of the file itself" if link else "look at the path and its mode"
             raise InvalidValue(f"{path} {problem}", hint) from None
-        with open(descriptor, "rb", buffering=0) as file:
-            self._status = os.fstat(descriptor)
-            if not stat.S_ISREG(self._status.st_mode):
-                raise InvalidValue(f"{path} is not a regular file", "to read a pipe: --stdin")
-            if self._status.st_size > MAXIMUM_VALUE_BYTES:
-                raise InvalidValue(
-                    f"{path} has {self._status.st_size} bytes",
-                    f"systemd's limit is {MAXIMUM_VALUE_BYTES}",
-                )
-            self.value = file.readall()
 
     def delete(self) -> None:
         """Removes the file, if it is still the one that was read. Raises :class:`StoreFailed`."""
-        directory = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY | os.O_DIRECTORY)
         try:
-            name = os.path.basename(self.path)
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            if not os.path.samestat(status, self._status):
-                raise StoreFailed(f"{self.path} was replaced meanwhile", "remove it by hand")
-            os.unlink(name, dir_fd=directory)
-            os.fsync(directory)
-        except FileNotFoundError:
-            return
+            # by descriptor: its directory may be another user's, and change under our hands
+            directory = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                name = os.path.basename(self.path)
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                if _identity(status) != _identity(self._status):
+                    raise StoreFailed(f"{self.path} was changed meanwhile", "remove it by hand")
+                os.unlink(name, dir_fd=directory)
+                os.fsync(directory)
+            finally:
+                os.close(directory)
         except OSError as error:
             if isinstance(error, StoreFailed):
                 raise
@@ -137,5 +148,12 @@ class Source:
                 f"{self.path} cannot be removed: {error.strerror}",
                 "the credential is sealed; remove the file by hand",
             ) from None
-        finally:
-            os.close(directory)
+
+
+def _open_itself(path: str, flags: int) -> int:
+    """Opens the file, not what a symbolic link points to, and does not wait for a pipe's writer."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
