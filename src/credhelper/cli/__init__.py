@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from credhelper import kernel, store
 from credhelper.cli import terminal
@@ -36,7 +37,13 @@ exit status: 0 done, 1 refused or failed, 2 usage. See credhelper(8)."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in the two lines in which everything here says it."""
+    """Says what is wrong in the two lines in which everything here says it.
+
+    Options are written out: what a sudoers line or a script pins must not get a second meaning.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"see {self.prog} --help")
@@ -49,7 +56,6 @@ def build_parser() -> argparse.ArgumentParser:
         description="Keep API keys for on-demand scripts as systemd credentials.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"credhelper {VERSION}")
     subparsers = parser.add_subparsers(
@@ -70,6 +76,8 @@ def module(verb: str):  # type: ignore[no-untyped-def] # modules have no narrowe
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line ``argv`` (the process's own by default) and exits."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    terminal.prepare()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it takes the exit status of children
     try:
         kernel.keep_memory_private()
         parsed = build_parser().parse_args(arguments)
@@ -84,10 +92,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except CredentialError as error:
         terminal.error(error)
         status = error.exit_code
-    except BrokenPipeError:  # what read the output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # what read the output has had enough
+            terminal.complain(
+                f"{error.filename or 'standard output'}: {error.strerror}",
+                "mend that and run it again",
+            )
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet
         status = 1
     except KeyboardInterrupt:
-        terminal.complain("interrupted", "nothing has changed; run it again")
+        terminal.complain("interrupted", "what was in the store is whole; run it again")
         status = 130
     sys.exit(status)
