@@ -1,0 +1,59 @@
+# fish completion for credhelper(8)
+
+function __credhelper_names
+    # what the store holds, where this user may read it
+    for directory in /etc /run /usr/local/lib /usr/lib
+        command ls $directory/credstore.encrypted 2>/dev/null
+    end
+end
+
+function __credhelper_option --description 'an option of the verbs in the first argument'
+    set -l verbs (string split ' ' $argv[1])
+    complete -c credhelper -n "__fish_seen_subcommand_from $verbs" $argv[2..-1]
+end
+
+complete -c credhelper -f
+complete -c credhelper -s h -l help -d 'Show the usage'
+complete -c credhelper -n __fish_use_subcommand -l version -d 'Show the version'
+
+complete -c credhelper -n __fish_use_subcommand -a add -d 'Seal a new credential'
+complete -c credhelper -n __fish_use_subcommand -a rotate -d 'Give a credential a new value'
+complete -c credhelper -n __fish_use_subcommand -a list -d 'Show the credentials'
+complete -c credhelper -n __fish_use_subcommand -a remove -d 'Remove a credential'
+complete -c credhelper -n __fish_use_subcommand -a check -d 'Look for what is wrong'
+complete -c credhelper -n __fish_use_subcommand -a import -d 'Make credentials of a .env file'
+complete -c credhelper -n __fish_use_subcommand -a reseal -d 'Seal anew with another binding'
+complete -c credhelper -n __fish_use_subcommand -a leaks -d 'Search trees and Git history for values'
+complete -c credhelper -n __fish_use_subcommand -a log -d 'Show who used what'
+complete -c credhelper -n __fish_use_subcommand -a sudoers -d 'Let a group or a user run one script'
+
+__credhelper_option 'rotate remove check reseal log' -a '(__credhelper_names)'
+__credhelper_option 'check import leaks sudoers' -F
+
+__credhelper_option 'add rotate' -l stdin -d 'Read the value from standard input'
+__credhelper_option 'add rotate' -l from-file -r -F -d 'Read the value from a file'
+__credhelper_option 'add rotate' -l exact -d 'Keep a trailing newline'
+__credhelper_option 'add rotate import' -l delete-source -d 'Remove the file in the end'
+
+__credhelper_option 'add rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 null' -d 'The key to seal with'
+__credhelper_option 'add rotate import reseal' -l tpm2-device -r -F -d 'The TPM2 to use'
+__credhelper_option 'add rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
+__credhelper_option 'add rotate import reseal' -l not-after -x -d 'When it expires'
+
+__credhelper_option 'list check leaks log' -l json -d 'Print JSON'
+__credhelper_option 'list check' -l allow-null -d 'Let the null key pass'
+__credhelper_option 'import reseal' -l dry-run -d 'Show what would be done'
+__credhelper_option 'import leaks' -l select -x -a '(__credhelper_names)' -d 'These credentials alone'
+
+__credhelper_option list -l verify -d 'Unseal each credential too'
+__credhelper_option remove -l yes -d 'Do not ask'
+__credhelper_option check -l fix -d 'Mend owners and modes'
+__credhelper_option check -l max-age -x -d 'Find what is older, in days'
+__credhelper_option import -l rotate -d 'Give existing credentials new values'
+__credhelper_option reseal -l all -d 'Every credential'
+__credhelper_option leaks -l staged -d 'What is staged for the next commit'
+__credhelper_option log -l since -x -d 'From then on'
+__credhelper_option sudoers -l group -x -a '(__fish_complete_groups)' -d 'The group that may'
+__credhelper_option sudoers -l user -x -a '(__fish_complete_users)' -d 'The user who may'
+__credhelper_option sudoers -l password -d 'Ask for their own password'
+__credhelper_option sudoers -l install -d 'Put it into /etc/sudoers.d'
