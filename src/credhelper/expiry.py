@@ -7,6 +7,7 @@ now (``--timestamp=``), so that asking often enough finds the last second in whi
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 from credhelper import sealing
@@ -16,13 +17,30 @@ _DAY_SECONDS: Final = 86400
 _FAR_DAYS: Final = 365 * 1000
 
 
-def not_after(
+def unseal(
     name: str, blob: bytes, *, allow_null: bool = False, tpm2_device: str = ""
-) -> int | None:
-    """The last second (since the epoch) in which ``blob`` unseals as ``name``; None for no end.
+) -> tuple[bytes, int | None]:
+    """The value in ``blob``, and the last second (since the epoch) in which it is valid, if any.
 
-    Takes about 30 unsealings where there is one. Raises as :func:`sealing.unseal` does, but not
-    for one that has expired.
+    One unsealing where it never expires, else about 30. Raises as :func:`sealing.unseal` does.
+    """
+    far = f"@{int(time.time()) + _FAR_DAYS * _DAY_SECONDS}"
+    try:
+        value = sealing.unseal(
+            name, blob, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=far
+        )
+    except CredentialExpired:
+        value = sealing.unseal(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
+        return value, last_valid_second(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
+    return value, None
+
+
+def last_valid_second(
+    name: str, blob: bytes, *, allow_null: bool = False, tpm2_device: str = ""
+) -> int:
+    """When ``blob``, which expires or has expired, does so: in seconds since the epoch.
+
+    Raises as :func:`sealing.unseal` does, but not for one that has expired.
     """
 
     def valid(when: int) -> bool:
@@ -34,23 +52,22 @@ def not_after(
             return False
         return True
 
-    now = int(time.time())
-    if valid(now + _FAR_DAYS * _DAY_SECONDS):
-        return None
+    good = bad = int(time.time())
     step = _DAY_SECONDS
-    if valid(now):
-        good, bad = now, now + step
-        while valid(bad):
+    if valid(good):
+        while valid(bad := good + step):
             good, step = bad, step * 2
-            bad += step
     else:
-        good, bad = now - step, now
-        while not valid(good):
-            if good <= 0:  # earlier than anything was sealed
+        while not valid(good := max(0, bad - step)):
+            if good == 0:  # before anything was ever sealed
                 return 0
             bad, step = good, step * 2
-            good = max(0, good - step)
     while bad - good > 1:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if valid(middle) else (good, middle)
     return good
+
+
+def shown(second: int) -> str:
+    """The time ``second`` (since the epoch) for people: in UTC, to the minute."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M} UTC"

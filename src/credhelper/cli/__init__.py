@@ -22,6 +22,8 @@ VERBS: Final = (
     "rotate",
     "list",
     "remove",
+    "import",
+    "reseal",
     "log",
     "sudoers",
 )
