@@ -47,6 +47,26 @@ _NULL_KEY_TEXT: Final = "null key, but that's not allowed"
 _NULL_KEY_ONCE: Final = "tpm2-absent"  # what systemd before 253 calls the null key
 
 _SEAL_AGAIN: Final = "seal it anew from the source: sudo credhelper rotate {name}"
+_NO_TPM: Final = (
+    "needs a TPM2, and none answers here",
+    "see systemd-creds has-tpm2; if it is gone for good, give the value anew with --with-key=host",
+)
+_OTHER_TPM: Final = (
+    "was sealed with another TPM, or with this one before it was cleared",
+    "it cannot be unsealed here; " + _SEAL_AGAIN,
+)
+_OTHER_PCRS: Final = (
+    "is bound to PCRs of the TPM that have changed since",
+    "after a firmware or Secure Boot change, " + _SEAL_AGAIN,
+)
+_OTHER_KIND: Final = (
+    "needs a kind of key that this systemd-creds does not know",
+    "update systemd, or choose another --with-key=",
+)
+_BAD_PCRS: Final = (
+    "cannot be bound to those PCRs",
+    "write --tpm2-pcrs= as in systemd-creds(1), such as 7 or 7+11",
+)
 # What systemd-creds 252 to 262 say, the more telling line first.
 _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
     (
@@ -63,7 +83,7 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "give it a new value: sudo credhelper rotate {name}",
     ),
     (
-        "invalidated before it is valid",
+        "invalidated before",
         EncryptionFailed,
         "would have expired already",
         "give --not-after= a time to come, such as +90d",
@@ -74,12 +94,8 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "cannot be given that time to expire",
         "write --not-after= as in systemd.time(7), such as +90d or 2030-01-31",
     ),
-    (
-        "parse PCR",
-        EncryptionFailed,
-        "cannot be bound to those PCRs",
-        "write --tpm2-pcrs= as in systemd-creds(1), such as 7 or 7+11",
-    ),
+    ("parse PCR", EncryptionFailed, *_BAD_PCRS),
+    ("PCR number out of range", EncryptionFailed, *_BAD_PCRS),
     (
         "scoped to",
         DecryptionFailed,
@@ -93,29 +109,19 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "seal it with a real key: sudo credhelper reseal {name}",
     ),
     (
-        "lockout",
+        "(0x00000921)",  # TPM_RC_LOCKOUT, as the TPM2 libraries write it
         TPMLockedOut,
         "cannot be unsealed: the TPM is locked out after failed attempts",
         "wait some minutes before trying again; do not repeat it in a loop",
     ),
-    (
-        "TPM policy does not match",
-        PCRsChanged,
-        "is bound to PCRs of the TPM that have changed since",
-        "after a firmware or Secure Boot change, " + _SEAL_AGAIN,
-    ),
-    (
-        "TPM key integrity check failed",
-        WrongMachine,
-        "was sealed with another TPM",
-        "it cannot be unsealed here; " + _SEAL_AGAIN,
-    ),
-    (
-        "State not recoverable",
-        WrongMachine,
-        "was sealed with another TPM, or with this one before it was cleared",
-        "it cannot be unsealed here; " + _SEAL_AGAIN,
-    ),
+    ("(0x000a000a)", TPMUnavailable, *_NO_TPM),  # TSS2_TCTI_RC_IO_ERROR: it went away meanwhile
+    ("IO failure", TPMUnavailable, *_NO_TPM),
+    ("Failed to create TPM2 context", TPMUnavailable, *_NO_TPM),
+    ("TPM policy does not match", PCRsChanged, *_OTHER_PCRS),
+    ("policy digest does not match", PCRsChanged, *_OTHER_PCRS),
+    ("unseal secret using TPM2: Operation not permitted", PCRsChanged, *_OTHER_PCRS),
+    ("integrity check failed", WrongMachine, *_OTHER_TPM),
+    ("unseal secret using TPM2: State not recoverable", WrongMachine, *_OTHER_TPM),
     (
         "incorrect key?",
         WrongMachine,
@@ -159,12 +165,8 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "needs a newer systemd-creds",
         "update systemd, or leave that option out",
     ),
-    (
-        "Unknown key type",
-        SystemdMissing,
-        "needs a kind of key that this systemd-creds does not know",
-        "update systemd, or choose another --with-key=",
-    ),
+    ("Unknown key type", SystemdMissing, *_OTHER_KIND),
+    ("Failed to parse key type", SystemdMissing, *_OTHER_KIND),
     (
         "too long",
         InvalidValue,
@@ -172,18 +174,8 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "systemd unseals at most about 870,000 bytes; keep large data elsewhere, sealed with a key "
         "that is a credential",
     ),
-    (
-        "TPM",
-        TPMUnavailable,
-        "needs a TPM2, and none answers here",
-        "see systemd-creds has-tpm2; if the TPM is gone for good, " + _SEAL_AGAIN,
-    ),
-    (
-        "tcti",
-        TPMUnavailable,
-        "needs a TPM2, and none answers here",
-        "see systemd-creds has-tpm2; if the TPM is gone for good, " + _SEAL_AGAIN,
-    ),
+    ("TPM", TPMUnavailable, *_NO_TPM),
+    ("tcti", TPMUnavailable, *_NO_TPM),
     ("Permission denied", NotPermitted, "may be unsealed by root only", "run it with sudo"),
 )
 
@@ -408,7 +400,7 @@ def _outcome(process: Process, name: str, failure: type[CredentialError]) -> byt
             "SIGCHLD at its default",
         )
     if process.status:
-        text = process.stderr.decode("ascii", "replace")
+        text = process.stderr.decode("utf-8", "replace")
         if process.status < 0:
             text = f"systemd-creds was ended by signal {-process.status}"
         raise _refusal(text, name, failure)
