@@ -11,6 +11,19 @@ RUN := $(VENV)/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 18
 
+.PHONY: demo
+demo: ## show the main job in a scratch place (root; installs what it needs)
+	@tests/setup run
+	@examples/demo
+
+.PHONY: check
+check: ## install what the tests need and run all of them (root)
+	tests/setup
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory coverage
+	$(MAKE) --no-print-directory check-package
+	$(MAKE) --no-print-directory check-system
+
 .PHONY: setup
 setup: ## install the system packages that the tests need (root, Debian or Fedora)
 	tests/setup

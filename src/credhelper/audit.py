@@ -6,6 +6,7 @@ The message ids are explained by the catalog that the package installs (journalc
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 
 TYPE_CHECKING = False
@@ -25,7 +26,12 @@ WARNING: Final = 4
 
 def invoking_user() -> str:
     """Who called: the user behind sudo(8), or the one whose process this is."""
-    return os.environ.get("SUDO_USER") or f"uid {os.getuid()}"
+    if user := os.environ.get("SUDO_USER"):
+        return user
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user id {os.getuid()}"
 
 
 def store_changed(operation: str, names: Iterable[str]) -> None:

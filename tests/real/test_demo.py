@@ -1,0 +1,25 @@
+"""The README's tour is what the demonstration prints."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _without_what_varies(text: str) -> list[str]:
+    """Lines without blanks at their ends; times, descriptors and sizes as one and the same."""
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME", text)
+    text = re.sub(r"fd/\d+", "fd/N", text)
+    return [re.sub(r" {2,}", "  ", line).rstrip() for line in text.splitlines() if line.strip()]
+
+
+def test_the_tour_of_the_readme_is_what_the_demonstration_prints() -> None:
+    readme = (ROOT / "README.md").read_text().split("<!-- demo -->", 1)[1]
+    tour = "\n".join(re.findall(r"^```\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE))
+    shown = subprocess.run(
+        [ROOT / "examples" / "demo"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert _without_what_varies(shown.stdout) == _without_what_varies(tour)
