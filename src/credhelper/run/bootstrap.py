@@ -53,4 +53,5 @@ def main() -> None:
         python.run(plan["source"], plan["path"], plan["directory"], plan["arguments"])
 
 
-main()
+if __name__ == "__main__":
+    main()
