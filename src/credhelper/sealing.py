@@ -63,6 +63,7 @@ _OTHER_KIND: Final = (
     "needs a kind of key that this systemd-creds does not know",
     "update systemd, or choose another --with-key=",
 )
+_ROOT_ONLY: Final = ("may be unsealed by root only", "run it with sudo")
 _BAD_PCRS: Final = (
     "cannot be bound to those PCRs",
     "write --tpm2-pcrs= as in systemd-creds(1), such as 7 or 7+11",
@@ -176,7 +177,9 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
     ),
     ("TPM", TPMUnavailable, *_NO_TPM),
     ("tcti", TPMUnavailable, *_NO_TPM),
-    ("Permission denied", NotPermitted, "may be unsealed by root only", "run it with sudo"),
+    ("Permission denied", NotPermitted, *_ROOT_ONLY),
+    ("PermissionDenied", NotPermitted, *_ROOT_ONLY),  # an ordinary user's, through Varlink
+    ("InteractiveAuthenticationRequired", NotPermitted, *_ROOT_ONLY),  # the same with polkit
 )
 
 

@@ -3,7 +3,7 @@
 Run as `unshare --mount python3 boot.py ROOT NAME UUID MOUNTPOINT`: every mount is made in that
 namespace alone, so nothing is left mounted however this process ends. SIGTERM, which the kernel
 also sends when the tests die, kills the whole machine. A machine that reboots is started again;
-the overlay stays.
+the overlay stays. The root "/", this system's own, is not booted, but stays enterable.
 """
 
 from __future__ import annotations
@@ -76,10 +76,30 @@ def terminated(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main(lower: str, name: str, uuid: str, mountpoint: str) -> int:
-    """Returns systemd-nspawn's exit status when the machine is off for good."""
+    """Returns when the machine is off for good, with systemd-nspawn's exit status."""
     signal.signal(signal.SIGTERM, terminated)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     root = overlay(lower, Path(mountpoint))
+    if lower == "/":
+        return hold(root)
+    return boot(root, name, uuid)
+
+
+def hold(root: Path) -> int:
+    """Goes into the root, for others to follow, and waits there to be terminated."""
+    for directory in ("proc", "sys", "dev"):
+        mount("--rbind", f"/{directory}", str(root / directory))
+    for directory in ("run", "tmp"):
+        mount("-t", "tmpfs", "tmpfs", str(root / directory))
+    os.chroot(root)
+    os.chdir("/")
+    tell(f"X_NSPAWN_LEADER_PID={os.getpid()}\nREADY=1")
+    signal.pause()
+    return 0
+
+
+def boot(root: Path, name: str, uuid: str) -> int:
+    """Runs systemd-nspawn until the machine is off; returns its exit status."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.makedirs("/run/systemd/nspawn", exist_ok=True)
     mount("-t", "tmpfs", "tmpfs", "/run/systemd/nspawn")  # its locks and sockets go with us
     command = [

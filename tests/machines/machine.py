@@ -56,6 +56,7 @@ class Machine:
 
     name: str
     transport: Transport
+    has_journal: bool = True
     cursor: str = ""
 
     def run(
@@ -134,6 +135,8 @@ class Machine:
 
     def mark(self) -> None:
         """From here on `journal` counts."""
+        if not self.has_journal:
+            return
         shown = self.run(
             ["/usr/bin/journalctl", "--quiet", "--lines=0", "--show-cursor"], check=True
         ).stdout

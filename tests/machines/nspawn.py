@@ -1,8 +1,9 @@
 """Machines in containers: systemd as PID 1 of a test root, by systemd-nspawn.
 
-`booted("sid")` is a context manager that gives a running Machine. However the tests end, the
-machine goes with them: its parent hears of this process's death and kills it, and its mounts
-live in a namespace of their own.
+`booted("sid")` is a context manager that gives a running Machine; `booted("host")` gives this
+system's own programs on an overlay of its root, without a PID 1 and a journal. However the tests
+end, the machine goes with them: its parent hears of this process's death and kills it, and its
+mounts live in a namespace of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from tests.machines import boot, roots
@@ -86,7 +88,7 @@ class Container:
 @contextlib.contextmanager
 def booted(root_name: str) -> Iterator[Machine]:
     """Boots the root of that name (building it where needed) and gives the running machine."""
-    root = roots.root(root_name)
+    root = Path("/") if root_name == "host" else roots.root(root_name)
     name = f"{root_name}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     mountpoint = roots.cache() / "mount"  # one for all: each machine mounts in its own namespace
     mountpoint.mkdir(exist_ok=True)
@@ -110,7 +112,7 @@ def booted(root_name: str) -> Iterator[Machine]:
         container = Container(name, notify, console)
         try:
             container.wait()
-            yield Machine(root_name, container)
+            yield Machine(root_name, container, has_journal=root_name != "host")
         finally:
             parent.terminate()
             parent.wait(timeout=60)

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.machines import agent
+from tests.machines.machine import USERS
 
 MAXIMUM_AGE = dt.timedelta(days=30)
 BUILD_TIMEOUT = 900  # seconds
@@ -37,7 +38,7 @@ _PACKAGING = (
 _KERNEL = "linux-image-cloud-amd64 initramfs-tools udev kmod".split()
 
 # Where the package puts its modules on Fedora; Debian's Python does not look there by itself.
-_FEDORA_SITE = "".join(f"/usr/lib/python3.{minor}/site-packages\n" for minor in range(11, 16))
+FEDORA_SITE = "".join(f"/usr/lib/python3.{minor}/site-packages\n" for minor in range(11, 16))
 
 # Nothing here may wait for a person, the network or a timer of the distribution's own.
 _MASKED = (
@@ -47,7 +48,7 @@ _MASKED = (
 ).split()
 
 _FILES = {
-    "usr/lib/python3/dist-packages/fedora-site.pth": _FEDORA_SITE,
+    "usr/lib/python3/dist-packages/fedora-site.pth": FEDORA_SITE,
     "etc/systemd/journald.conf.d/tests.conf": "[Journal]\nRateLimitIntervalSec=0\n",
     "etc/hosts": "127.0.0.1 localhost machine\n::1 localhost\n",
     "etc/hostname": "machine\n",
@@ -204,7 +205,7 @@ def _why(name: str, log: Path) -> str:
 
 def _furnish(root: Path, recipe: Recipe) -> None:
     """The set-up that every machine shares: two ordinary users, Fedora's module path, quiet."""
-    for user in ("alice", "bob"):
+    for user in USERS:
         useradd = ["/usr/sbin/useradd", "--create-home", "--shell", "/bin/bash", user]
         subprocess.run(["/usr/sbin/chroot", str(root), *useradd], check=True)
     for path, content in recipe.files.items():

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 _SWTPM = ["/usr/bin/setpriv", "--pdeathsig=KILL", "--", "/usr/bin/swtpm", "socket", "--tpm2"]
 _START_TIMEOUT = 20  # seconds
@@ -89,6 +90,28 @@ class TPM:
             raise TPMFailed(f"{' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
+    def flush(self) -> None:
+        """Frees what commands have left in its few slots: nothing manages them over TCP."""
+        for kind in ("--transient-object", "--loaded-session", "--saved-session"):
+            self.tool("tpm2_flushcontext", kind)
+
+    def lock_out(self, scratch: Path) -> None:
+        """Makes it refuse for an hour, by a wrong password for a key; files go to `scratch`."""
+        primary, public, private, key = (str(scratch / name) for name in ("p", "u", "r", "k"))
+        limits = ("--max-tries=1", "--recovery-time=3600", "--lockout-recovery-time=3600")
+        self.tool("tpm2_dictionarylockout", "--setup-parameters", *limits)
+        (scratch / "secret").write_text("x")
+        self.tool("tpm2_createprimary", "-c", primary)
+        self.flush()
+        sealed = ("-i", str(scratch / "secret"), "-u", public, "-r", private)
+        self.tool("tpm2_create", "-C", primary, "-p", "right", *sealed)
+        self.flush()
+        self.tool("tpm2_load", "-C", primary, "-u", public, "-r", private, "-c", key)
+        self.flush()
+        with contextlib.suppress(TPMFailed):  # what is asked for here
+            self.tool("tpm2_unseal", "-c", key, "-p", "wrong")
+        self.flush()
+
     def _start(self, *channels: str, keep: Sequence[int] = ()) -> None:
         assert self.process is None
         self.state.mkdir(exist_ok=True)
@@ -125,7 +148,7 @@ class Wire:
     def device(self) -> str:
         return f"swtpm:host=127.0.0.1,port={self.port}"
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         self.port = _two_free_ports()
         for offset in (0, 1):
             listener = socket.create_server(("127.0.0.1", self.port + offset))
