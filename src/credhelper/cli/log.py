@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _entries(since: str | None) -> list[dict[str, object]]:
-    matches = [f"MESSAGE_ID={message_id}" for message_id in _EVENTS]
+    # root's alone: anybody can write records that look like ours
+    matches = ["_UID=0", *(f"MESSAGE_ID={message_id}" for message_id in _EVENTS)]
     argv = [_JOURNALCTL, "--output=json", "--no-pager", "--quiet", *matches]
     try:
         found = subprocess.run(
@@ -89,9 +90,7 @@ def _entries(since: str | None) -> list[dict[str, object]]:
 
 def _record(entry: dict[str, object]) -> dict[str, str]:
     def field(name: str) -> str:
-        value = entry.get(name, "")
-        # journalctl shows what is not text as a list of bytes
-        return bytes(value).decode("utf-8", "replace") if isinstance(value, list) else str(value)
+        return _text(entry.get(name))
 
     stamp = int(field("__REALTIME_TIMESTAMP")) / 1e6
     record = {
@@ -101,3 +100,12 @@ def _record(entry: dict[str, object]) -> dict[str, str]:
         "reason": field("CREDHELPER_REASON"),
     }
     return record | {name.lower(): field(f"CREDHELPER_{name}") for name in _FIELDS}
+
+
+def _text(value: object) -> str:
+    """A field in journalctl(1)'s JSON: text, bytes as numbers, null, or several of these."""
+    if isinstance(value, list):
+        if all(isinstance(byte, int) for byte in value):
+            return bytes(value).decode("utf-8", "replace")
+        return " ".join(_text(one) for one in value)
+    return "" if value is None else str(value)

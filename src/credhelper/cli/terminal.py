@@ -93,12 +93,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: i
     The column with the index ``alarming`` holds problems.
     """
     if not sys.stdout.isatty():
-        lines = [headings, *rows]
+        lines = [[one_line(cell) for cell in line] for line in (headings, *rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
         for line in lines:
-            print(
-                "  ".join(one_line(c).ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
-            )
+            print("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
         return
     from rich.console import Console
     from rich.table import Table
