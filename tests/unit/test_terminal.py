@@ -1,0 +1,114 @@
+"""What people see: one line an error, tables that fit, nothing that moves the cursor."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credhelper.cli import terminal
+from credhelper.errors import CredentialError
+
+
+def test_an_error_and_its_hint_are_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.error(CredentialError("credential a\nb is not there", "add it\x1b[2J"))
+    assert capsys.readouterr().err == (
+        "credhelper: error: credential a\\nb is not there\ncredhelper: hint: add it\\x1b[2J\n"
+    )
+
+
+@pytest.mark.parametrize("say", [terminal.complain, terminal.note, terminal.warn])
+def test_no_hint_no_line(say: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert callable(say)
+    say("something")
+    assert capsys.readouterr().err.count("\n") == 1
+    say("something", "way out")
+    assert capsys.readouterr().err.endswith("\ncredhelper: hint: way out\n")
+
+
+@given(st.text())
+def test_one_line(text: str) -> None:
+    assert terminal.one_line(text).isprintable()
+
+
+def test_a_table_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.table(("NAME", "SIZE"), [("a", "1"), ("longer\n", "22")])
+    assert capsys.readouterr().out == "NAME      SIZE\na         1\nlonger\\n  22\n"
+
+
+ON_A_TERMINAL = """
+import sys
+from credhelper.cli import terminal
+terminal.table(("NAME", "PROBLEMS"), [("my_api_key", "bad " * 30)], alarming=1)
+show = terminal.progress("unsealing")
+show(1, 2); show(2, 2)
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_table_on_a_terminal_fits_and_respects_no_color(environment: dict[str, str]) -> None:
+    master, slave = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-c", ON_A_TERMINAL],
+        check=True,
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "80"} | environment,
+    )
+    os.close(slave)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert "my_api_key" in shown
+    assert ("\x1b[31m" in shown) == (not environment)
+    assert "unsealing: 1 of 2\r" in shown
+    plain = shown.replace("\x1b[31m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert all(len(line) <= 80 for line in plain.splitlines())
+
+
+def test_no_progress_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert terminal.progress("unsealing") is None
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0min"),
+        (59, "0min"),
+        (60, "1min"),
+        (7200, "2h"),
+        (86400, "1d"),
+        (34.5 * 86400, "34d"),
+        (-99, "0min"),
+    ],
+)
+def test_age_in_one_unit(seconds: float, shown: str) -> None:
+    assert terminal.age(time.time() - seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("y\n", True), ("Yes\n", True), ("", False), ("n\n", False), ("\n", False)],
+)
+def test_only_yes_is_yes(typed: str, answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert terminal.confirmed("Remove it?") is answer
+
+
+def test_json_is_json_in_any_locale(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_json([{"name": "ü\udcff"}])
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == [{"name": "ü\udcff"}]
+
+
+def test_a_command_is_quoted_for_the_shell() -> None:
+    assert terminal.command(["sudo", "credhelper", "add", "a b"]) == "sudo credhelper add 'a b'"
