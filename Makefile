@@ -67,7 +67,7 @@ topdir ?= $(CURDIR)/build/rpm
 GIT := git -c safe.directory=$(CURDIR)
 # the commit to pack: HEAD, or the tracked files as they are where they differ from it
 COMMIT = $$(commit=$$($(GIT) stash create); echo $${commit:-HEAD})
-STAND_IN := --load $(CURDIR)/tests/package/macros.fedora-stand-in --define "_build_python $(CURDIR)/$(RUN)/python" --nodeps
+STAND_IN := --nodeps --load $(CURDIR)/tests/package/macros.fedora-stand-in
 # Fedora's macros where they are, else what stands in for them
 MACROS = $(shell rpm --eval '%{?pyproject_buildrequires:fedora}' | grep -q fedora || echo '$(STAND_IN)')
 REPRODUCIBLE := --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
@@ -80,18 +80,23 @@ archive: ## pack the checkout as the source archive of the package, in build/srp
 	$(GIT) archive --format=tar --prefix=credhelper-$(VERSION)/ $$commit \
 	    | gzip -n -9 >$(outdir)/credhelper-$(VERSION).tar.gz; \
 	cp $(SPEC) $(outdir)/; \
-	touch -d @$$epoch $(outdir)/credhelper-$(VERSION).tar.gz $(outdir)/$(SPEC)
+	chmod 0644 $(outdir)/*; touch -d @$$epoch $(outdir)/credhelper-$(VERSION).tar.gz $(outdir)/$(SPEC)
 
+# The header of a source RPM holds the paths that the spec expands to: relative ones are the same everywhere.
 .PHONY: srpm
 srpm: archive ## build the source RPM in build/srpm; the same commit gives the same bytes
-	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -bs $(MACROS) $(REPRODUCIBLE) \
-	    --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" --define "_srcrpmdir $(outdir)" \
-	    $(outdir)/$(SPEC)
+	cd $(outdir) && SOURCE_DATE_EPOCH=$$(stat -c %Y $(SPEC)) rpmbuild -bs $(MACROS) $(REPRODUCIBLE) \
+	    --define "_topdir ." --define "_sourcedir ." --define "_srcrpmdir ." $(SPEC)
 
 .PHONY: rpm
 rpm: archive $(if $(MACROS),venv) ## build the RPMs with plain rpmbuild in a private tree, build/rpm
+	rm -rf $(topdir)
 	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -ba $(MACROS) $(REPRODUCIBLE) $(RPMFLAGS) \
-	    --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" $(outdir)/$(SPEC)
+	    --define "_build_python $(abspath $(RUN)/python)" --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" $(outdir)/$(SPEC)
+
+.PHONY: check-package
+check-package: venv rpm lint-package ## build the RPM, lint everything that goes into it, and test it (root)
+	$(RUN)/python -m pytest tests/package $(PYTESTFLAGS)
 
 .PHONY: mock
 mock: srpm ## build the RPMs in Fedora's own build root with mock (Fedora only)

@@ -1,0 +1,85 @@
+"""The ways to build the package: from any clone of a commit, with the same bytes each time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from credhelper.version import VERSION
+from tests.package.rpmfile import CHECKOUT, Package
+
+SPEC = CHECKOUT / "credhelper.spec"
+
+
+def run(argv: Sequence[str], directory: Path, umask: int = 0o022) -> str:
+    """Runs to a good end and gives the output."""
+    environment = {
+        **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
+        "LC_ALL": "C.UTF-8",
+    }
+    done = subprocess.run(
+        argv, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+        umask=umask,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of the commit at hand, as Copr and CI have it."""
+    target = tmp_path / "clone"
+    git = ["/usr/bin/git", "-c", f"safe.directory={CHECKOUT}/.git"]
+    run([*git, "clone", "--quiet", "--no-hardlinks", str(CHECKOUT), str(target)], tmp_path)
+    return target
+
+
+def source_package(directory: Path) -> Path:
+    [path] = directory.glob("*.src.rpm")
+    return path
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_versions_are_one() -> None:
+    found = re.search(r"^Version: +(\S+)$", SPEC.read_text(), re.MULTILINE)
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    assert found
+    assert found[1] == project["version"] == VERSION
+    assert f"> - {VERSION}-1" in SPEC.read_text().partition("%changelog")[2].splitlines()[1]
+
+
+def test_two_source_packages_of_one_commit_are_identical(clone: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere"
+    run(["/usr/bin/git", "clone", "--quiet", str(clone), str(other)], tmp_path)
+    (other / "README.md").touch()
+    for directory, umask in ((clone, 0o022), (other, 0o077)):
+        run(["/usr/bin/make", "srpm", f"outdir={directory}/out"], directory, umask)
+    assert digest(source_package(clone / "out")) == digest(source_package(other / "out"))
+
+
+def test_copr_makes_the_source_package(clone: Path, tmp_path: Path) -> None:
+    outdir = tmp_path / "result"
+    run(["/usr/bin/make", "-f", ".copr/Makefile", "srpm", f"outdir={outdir}", "spec=x"], clone)
+    package = Package(source_package(outdir))
+    assert package.header["version"] == VERSION
+    assert run(["/usr/bin/git", "status", "--porcelain"], clone) == ""
+
+
+def test_a_changed_checkout_is_packed_as_it_is(clone: Path) -> None:
+    (clone / "NEWS.md").write_text("not committed\n")
+    run(["/usr/bin/make", "archive", "outdir=out"], clone)
+    archive = f"out/credhelper-{VERSION}.tar.gz"
+    unpack = ["/usr/bin/tar", "--extract", "--to-stdout", f"--file={archive}"]
+    assert run([*unpack, f"credhelper-{VERSION}/NEWS.md"], clone) == "not committed\n"
+    assert run(["/usr/bin/git", "diff", "--name-only"], clone) == "NEWS.md\n"
