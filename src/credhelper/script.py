@@ -38,9 +38,12 @@ class Script:
     @property
     def sha256(self) -> str:
         """The SHA-256 of its bytes, in hexadecimal."""
-        from hashlib import sha256
+        try:
+            from _sha2 import sha256  # Python's own: hashlib loads OpenSSL, in 3 ms
+        except ImportError:
+            from hashlib import sha256
 
-        return sha256(self.source).hexdigest()
+        return str(sha256(self.source).hexdigest())
 
 
 def read(path: str, owners: Collection[int]) -> Script:
@@ -100,6 +103,8 @@ def declared(source: bytes) -> Declared:
         metadata = tomllib.loads(blocks[0].decode())
     except ValueError as error:  # UnicodeDecodeError and TOMLDecodeError
         raise _malformed(str(error), _EXAMPLE) from None
+    except RecursionError:
+        raise _malformed("it is nested too deeply", _EXAMPLE) from None
     tool = metadata.get("tool", {})
     table = tool.get("credhelper", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):

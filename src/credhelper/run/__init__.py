@@ -12,7 +12,7 @@ import sys
 
 from credhelper import audit, loading, script, sealing, store, trust
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
-from credhelper.run import delivery, environment, hardening, identity, interpreter, options
+from credhelper.run import environment, hardening, identity, interpreter, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def main() -> None:
                 _sealed(plan.names), allow_null=chosen.has("--allow-null")
             )
             try:
-                hardening.signals()  # slow to import: done while systemd-creds runs
+                from credhelper.run import delivery  # and ctypes: slow, while systemd-creds runs
+
+                hardening.finish()
                 digest = plan.script.sha256
                 results = unsealing.results()
             finally:
@@ -88,9 +90,7 @@ def main() -> None:
             )
             _set_environment(plan, given.path if values else "")
             if plan.account.pw_uid:
-                identity.become(
-                    plan.account, program=plan.interpreter.kind != interpreter.IN_PROCESS
-                )
+                identity.become(plan.account)
         except KeyboardInterrupt:
             raise RunnerFailed("interrupted", "nothing was run") from None
     except CredentialError as error:

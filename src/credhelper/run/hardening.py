@@ -5,11 +5,11 @@ sudo(8) lets all of it through. Each is set to what a login gives, before anythi
 
 from __future__ import annotations
 
+import _signal  # the C half: signal dresses its numbers as enums, in 3 ms
 import os
 import resource
 import sys
 
-from credhelper import kernel
 from credhelper.errors import RunnerFailed
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _UNLIMITED: Final = resource.RLIM_INFINITY
 _LIMITS: Final = (
+    (resource.RLIMIT_CORE, (1, 1)),  # as in kernel.keep_memory_private()
     (resource.RLIMIT_AS, (_UNLIMITED, _UNLIMITED)),
     (resource.RLIMIT_CPU, (_UNLIMITED, _UNLIMITED)),
     (resource.RLIMIT_DATA, (_UNLIMITED, _UNLIMITED)),
@@ -26,11 +27,12 @@ _LIMITS: Final = (
     (resource.RLIMIT_NPROC, (_UNLIMITED, _UNLIMITED)),
     (resource.RLIMIT_STACK, (8 << 20, _UNLIMITED)),
 )
+# not to be changed at all, or ignored by Python on purpose
+_UNCHANGED: Final = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ)
 
 
 def apply() -> None:
     """Takes the process back from its caller. Raises :class:`RunnerFailed`."""
-    kernel.keep_memory_private()
     os.umask(0o077)
     _limits()
     _descriptors()
@@ -45,28 +47,27 @@ def apply() -> None:
         )
 
 
-def signals() -> None:
-    """Default dispositions, nothing blocked, no timer running: as at a login.
+def finish() -> None:
+    """Nobody may trace this process or dump its memory; signals are as at a login.
 
-    Apart from :func:`apply`, since ``signal`` is slow to import: it can wait until something
-    else has been started.
+    Apart from :func:`apply` since ``ctypes`` is slow to import: it is done while systemd-creds
+    runs, before the first value is here.
     """
-    import signal
+    from credhelper import kernel
 
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    python_ignores = (signal.SIGPIPE, signal.SIGXFSZ)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, *python_ignores}:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    kernel.keep_memory_private()
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
+    for number in _signal.valid_signals():
+        if number not in _UNCHANGED:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def program_signals() -> None:
     """What Python ignores and other programs do not, before one of them takes its place."""
-    import signal
-
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (_signal.SIGINT, _signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
 
 
 def _limits() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 
-from credhelper import kernel
 from credhelper.errors import RunnerFailed
 
 TYPE_CHECKING = False
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
+_LONGEST_UID: Final = 10  # digits: 2 ** 32 - 2
 _LAST_CAPABILITY: Final = "/proc/sys/kernel/cap_last_cap"
 
 
@@ -22,7 +22,7 @@ def invoking_uid(environment: Mapping[str, str]) -> int:
     Raises :class:`RunnerFailed` for an id that is none, or belongs to nobody any more.
     """
     text = environment.get("SUDO_UID", "0")
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_UID):
         raise RunnerFailed(f"SUDO_UID {text!a} is no user id", "call it through sudo")
     _entry(int(text))
     return int(text)
@@ -45,28 +45,31 @@ def account(user: str, invoking: int, *, as_invoking_user: bool) -> pwd.struct_p
     return _entry(0)
 
 
-def become(user: pwd.struct_passwd, *, program: bool) -> None:
-    """Becomes ``user`` for good: groups, ids, capabilities, and no new privileges.
+def become(user: pwd.struct_passwd) -> None:
+    """Becomes ``user`` for good: groups, ids, keyrings, capabilities, and no new privileges.
 
-    A program that is executed is made traceable by its user again (prctl(2), PR_SET_DUMPABLE).
-    ``program`` keeps one harmless capability, CAP_WAKE_ALARM, through the execution: whoever
-    lacks what a process has may not trace it, nor read its environment and memory (ptrace(2)).
+    A program that is executed, by the runner or by the script, is made traceable by its user again
+    (prctl(2), PR_SET_DUMPABLE). So one harmless capability stays, CAP_BLOCK_SUSPEND: whoever lacks
+    what a process has may not trace it, nor read its environment, memory and descriptors
+    (ptrace(2)). It is one that no session of a user has; pam_systemd(8) hands out CAP_WAKE_ALARM.
     """
+    from credhelper import kernel  # ctypes: seldom needed, slow to import
+
     try:
         groups = os.getgrouplist(user.pw_name, user.pw_gid)
         with open(_LAST_CAPABILITY, "rb") as file:
             last = int(file.read())
         for capability in range(last + 1):
-            if capability != kernel.CAP_WAKE_ALARM or not program:
+            if capability != kernel.CAP_BLOCK_SUSPEND:
                 kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
         os.setgroups(groups)
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-        kernel.prctl(kernel.PR_SET_KEEPCAPS, 1 if program else 0)
+        kernel.leave_keyrings()
+        kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-        kept = 1 << kernel.CAP_WAKE_ALARM if program else 0
+        kept = 1 << kernel.CAP_BLOCK_SUSPEND
         kernel.set_capabilities(kept, kept)
-        if program:
-            kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, kernel.CAP_WAKE_ALARM)
+        kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, kernel.CAP_BLOCK_SUSPEND)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # changing the user id may have set it
     except OSError as error:

@@ -36,7 +36,7 @@ def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
 
     ``directory`` is where it imports from (the script's own, without links), empty for none.
     """
-    from importlib.machinery import SourceFileLoader
+    from _frozen_importlib_external import SourceFileLoader  # importlib.machinery, but loaded
 
     main = type(sys)("__main__")  # types.ModuleType
     is_file = path != "-"
