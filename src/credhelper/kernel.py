@@ -6,6 +6,7 @@ Names and numbers are the kernel's own (linux/mount.h, linux/prctl.h, linux/capa
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 
@@ -36,7 +37,9 @@ PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_RAISE: Final = 2
 PR_SET_KEEPCAPS: Final = 8
 
-CAP_WAKE_ALARM: Final = 35
+KEYCTL_JOIN_SESSION_KEYRING: Final = 1
+
+CAP_BLOCK_SUSPEND: Final = 36
 CAPABILITY_VERSION_3: Final = 0x20080522
 
 # asm-generic: the same on every architecture of Fedora, for calls as new as these
@@ -45,6 +48,15 @@ _NR_FSOPEN: Final = 430
 _NR_FSCONFIG: Final = 431
 _NR_FSMOUNT: Final = 432
 _NR_MOUNT_SETATTR: Final = 442
+# older, so that each architecture has its own
+_NR_KEYCTL: Final = {
+    "aarch64": 219,
+    "i686": 288,
+    "ppc64le": 271,
+    "riscv64": 219,
+    "s390x": 280,
+    "x86_64": 250,
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -127,6 +139,22 @@ def set_capabilities(permitted: int, inheritable: int) -> None:
         inheritable >> high,
     )
     _checked(_libc.capset(ctypes.byref(header), ctypes.byref(data)), "capset")
+
+
+def leave_keyrings() -> None:
+    """Joins a new, empty session keyring: the old one leads to the keys of whoever had it.
+
+    Nothing is done where there are no keyrings, or none are allowed (containers). See
+    session-keyring(7). Raises ``OSError``.
+    """
+    number = _NR_KEYCTL.get(os.uname().machine)
+    if number is None:
+        return
+    try:
+        _syscall("keyctl", number, KEYCTL_JOIN_SESSION_KEYRING, None)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM):
+            raise
 
 
 def keep_memory_private() -> None:

@@ -38,7 +38,7 @@ class Opened:
 def open_file(path: str, owners: Collection[int]) -> Opened:
     """Opens the regular file ``path`` for reading, if only ``owners`` could have written it.
 
-    ``owners`` are user ids. With root alone, a file system mounted nosuid is refused too: who
+    ``owners`` are user ids. With ``ROOT_ALONE``, a file system mounted nosuid is refused too: who
     brought the medium chose the owners on it. Raises :class:`ScriptNotFound` and
     :class:`Untrusted`, which name the one path at fault and its owner or mode.
     """
@@ -124,6 +124,7 @@ class _Walk:
             return None
         if stat.S_ISDIR(status.st_mode):
             return None
+        self._regular(name, status)  # before it is opened: that alone starts some devices
         return self._open(name)
 
     def _open(self, name: str) -> Opened:
@@ -133,15 +134,20 @@ class _Walk:
         descriptor = os.open(name, _FILE_FLAGS, dir_fd=self.directory)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise Untrusted(f"{path} is not a regular file", "give the path of a script")
+            self._regular(name, status)
             self._refuse(path, danger(status, self.owners))
-            if self.owners == ROOT_ALONE and os.fstatvfs(descriptor).f_flag & os.ST_NOSUID:
+            # root that calls without sudo may run what is on such a file system: not the same set
+            if self.owners is ROOT_ALONE and os.fstatvfs(descriptor).f_flag & os.ST_NOSUID:
                 self._refuse(path, "is on a file system mounted nosuid, whose owners mean nothing")
         except BaseException:
             os.close(descriptor)
             raise
         return Opened(descriptor, path, status)
+
+    def _regular(self, name: str, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            problem = f"{self._at(name)} is not a regular file"
+            raise Untrusted(problem, "give the path of a script")
 
     def _follow(self, target: str) -> None:
         self.links += 1

@@ -133,31 +133,32 @@ def _check_virtual_environment(prefix: str, owners: Collection[int]) -> None:
     if not os.path.exists(configuration):
         return
     os.close(trust.open_file(configuration, owners).descriptor)
-    library = os.path.join(prefix, "lib")
-    for version in os.listdir(library):
-        packages = os.path.join(library, version, "site-packages")
-        if os.path.isdir(packages):
-            reason = trust.danger(os.stat(packages), owners)
+    for library in filter(os.path.isdir, (f"{prefix}/lib", f"{prefix}/lib64")):
+        versions = [f"{library}/{version}" for version in os.listdir(library)]
+        packages = filter(os.path.isdir, [f"{version}/site-packages" for version in versions])
+        for directory in (library, *versions, *packages):
+            reason = trust.danger(os.stat(directory), owners)
             if reason:
-                raise Untrusted(f"{packages} {reason}", "make the environment anew as its user")
+                raise Untrusted(f"{directory} {reason}", "make the environment anew as its user")
 
 
 def module(name: str, owners: Collection[int]) -> Script:
     """The installed module ``name`` (of a package: its ``__main__``) as a script.
 
-    The working directory is not searched. Raises :class:`ScriptNotFound`, :class:`Untrusted`.
+    Nothing of it is imported yet, and the working directory is not searched. Raises
+    :class:`ScriptNotFound`, :class:`Untrusted`.
     """
-    from importlib.util import find_spec
+    from importlib.machinery import PathFinder
 
-    try:
-        spec = find_spec(name)
-        if spec and spec.submodule_search_locations is not None:
-            spec = find_spec(f"{name}.__main__")
-    except (ImportError, ValueError) as error:
-        raise ScriptNotFound(f"there is no module {name}: {error}", "install it") from None
-    if spec is None or not spec.origin or not spec.has_location:
+    first, *parts = name.split(".")
+    spec = PathFinder.find_spec(first)
+    for part in parts:
+        within = spec.submodule_search_locations if spec else None
+        spec = PathFinder.find_spec(part, within) if within else None
+    if spec and spec.submodule_search_locations:
+        spec = PathFinder.find_spec("__main__", spec.submodule_search_locations)
+    if spec is None:
         raise ScriptNotFound(f"there is no module {name} that can be run", "install it")
-    found = script.read(spec.origin, owners)
-    if not spec.origin.endswith(".py"):
+    if not spec.origin or not spec.origin.endswith(".py"):
         raise RunnerFailed(f"the module {name} is no Python source", "run its program instead")
-    return found
+    return script.read(spec.origin, owners)
