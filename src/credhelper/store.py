@@ -232,13 +232,20 @@ def remove(name: str) -> None:
     with locked() as store:
         try:
             os.unlink(name, dir_fd=store)
-            os.fsync(store)
         except FileNotFoundError:
             raise CredentialNotFound(
                 f"there is no credential {name} in {WRITTEN}", "see sudo credhelper list"
             ) from None
         except OSError as error:
             raise _failure(error, f"{WRITTEN}/{name}") from None
+        try:
+            os.fsync(store)
+        except OSError as error:
+            raise StoreFailed(
+                f"{WRITTEN}/{name} is removed, but may come back with a power failure: "
+                f"{error.strerror}",
+                "look at the disk, then see what is there: sudo credhelper list",
+            ) from None
 
 
 def sweep() -> None:

@@ -95,10 +95,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         terminal.error(error)
         status = error.exit_code
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # what read the output has had enough
+        if error.filename:
+            terminal.complain(f"{error.filename}: {error.strerror}", "mend that and run it again")
+        elif not isinstance(error, BrokenPipeError):  # what read the output has had enough
             terminal.complain(
-                f"{error.filename or 'standard output'}: {error.strerror}",
-                "mend that and run it again",
+                f"standard output: {error.strerror}",
+                "what is shown is incomplete; what was to be done is done",
             )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet
         status = 1
