@@ -21,7 +21,7 @@ from typing import Final
 import pytest
 
 from credhelper import loading
-from tests.real import namespace
+from tests.real import namespace, traces
 from tests.real.terminal import PATIENCE_SECONDS, Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -68,10 +68,14 @@ Record = dict[str, str]
 
 @dataclass(frozen=True)
 class Machine:
-    """What stays for all tests: the host key, and the journal's records as they come."""
+    """What stays for all tests.
+
+    The host key, the journal's records as they come, and the trees that hold all that was written.
+    """
 
     host_key: bytes
     records: list[Record]
+    written: list[Path]
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +83,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """The namespace, with a host key, a machine id and a journal of its own."""
     keep = {ROOT, Path(sys.prefix), Path.cwd(), tmp_path_factory.getbasetemp()}
     try:
-        namespace.enter(keep)
+        written = namespace.enter(keep)
     except OSError as error:
         pytest.exit(
             f"tests/real need a mount namespace with overlayfs and tmpfs: {error.strerror}\n"
@@ -92,7 +96,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     subprocess.run([SYSTEMD_CREDS, "setup"], check=True, capture_output=True)
     records: list[Record] = []
     with _journal(records):
-        yield Machine(HOST_KEY.read_bytes(), records)
+        yield Machine(HOST_KEY.read_bytes(), records, written)
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +236,24 @@ def sealed(credhelper: Runs) -> Callable[..., Path]:
         return STORE / name
 
     return add
+
+
+@pytest.fixture
+def nothing_written(machine: Machine) -> Iterator[None]:
+    """Fails the test where it leaves anything written, anywhere that the machine keeps things."""
+    before = traces.snapshot(machine.written)
+    yield
+    assert traces.snapshot(machine.written) == before
+
+
+@pytest.fixture
+def nowhere(machine: Machine) -> Callable[[bytes], None]:
+    """``nowhere(value)`` fails where the value stands in any file, as it is or as base64."""
+
+    def search(value: bytes) -> None:
+        assert traces.holding(value, machine.written) == []
+
+    return search
 
 
 @pytest.fixture

@@ -23,11 +23,12 @@ _EMPTY: Final = {"/tmp": "1777", "/dev/shm": "1777", "/run": "0755"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter(keep: Iterable[Path]) -> None:
+def enter(keep: Iterable[Path]) -> list[Path]:
     """Moves the calling thread, and what it starts, into a mount namespace of its own.
 
     ``keep`` are directories that stay where they are though an empty ``/tmp`` would hide them.
-    Raises ``OSError`` that names the mount which this machine refuses.
+    Returns the directories that hold all that is written from then on, anywhere. Raises
+    ``OSError`` that names the mount which this machine refuses.
     """
     if _libc.unshare(_CLONE_NEWNS):
         raise _error("unshare(CLONE_NEWNS)")
@@ -40,8 +41,8 @@ def enter(keep: Iterable[Path]) -> None:
             Path(layer, part).mkdir(parents=True)
         options = f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work"
         mount("overlay", lower, "overlay", 0, options)
-    if _libc.umount2(b"/tmp", _MNT_DETACH):
-        raise _error("umount of /tmp")
+    layers = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY)
+    unmount("/tmp")
     for directory, mode in _EMPTY.items():
         mount("tmpfs", directory, "tmpfs", 0, f"mode={mode}")
     for path, descriptor in kept.items():
@@ -49,6 +50,7 @@ def enter(keep: Iterable[Path]) -> None:
             path.mkdir(parents=True, exist_ok=True)
             mount(f"/proc/self/fd/{descriptor}", str(path), "", _MS_BIND | _MS_REC)
         os.close(descriptor)
+    return [Path(f"/proc/self/fd/{layers}"), *map(Path, _EMPTY)]
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
