@@ -24,6 +24,12 @@ check: ## install what the tests need and run all of them (root)
 	$(MAKE) --no-print-directory check-package
 	$(MAKE) --no-print-directory check-system
 
+.PHONY: bench
+bench: venv rpm ## measure against peers and write benchmarks/README.md (root)
+	$(RUN)/python -m pip install -q -r benchmarks/requirements.txt
+	$(RUN)/python -m tests.machines.roots
+	$(RUN)/python -m benchmarks.report
+
 .PHONY: setup
 setup: ## install the system packages that the tests need (root, Debian or Fedora)
 	tests/setup
@@ -64,6 +70,7 @@ SPEC := credhelper.spec
 VERSION := $(shell sed -n 's/^Version: *//p' $(SPEC))
 outdir ?= $(CURDIR)/build/srpm
 topdir ?= $(CURDIR)/build/rpm
+PACKAGING := build/venv-packaging
 GIT := git -c safe.directory=$(CURDIR)
 # the commit to pack: HEAD, or the tracked files as they are where they differ from it
 COMMIT = $$(commit=$$($(GIT) stash create); echo $${commit:-HEAD})
@@ -75,18 +82,18 @@ REPRODUCIBLE := --define "_buildhost localhost" --define "use_source_date_epoch_
 
 .PHONY: archive
 archive: ## pack the checkout as the source archive of the package, in build/srpm
-	mkdir -p $(outdir)
-	commit=$(COMMIT); epoch=$$($(GIT) show -s --format=%ct $$commit); \
+	mkdir -p $(outdir); cp $(SPEC) $(outdir)/
+	commit=$(COMMIT); sources="$(outdir)/$(SPEC) $(outdir)/credhelper-$(VERSION).tar.gz"; \
 	$(GIT) archive --format=tar --prefix=credhelper-$(VERSION)/ $$commit \
 	    | gzip -n -9 >$(outdir)/credhelper-$(VERSION).tar.gz; \
-	cp $(SPEC) $(outdir)/; \
-	chmod 0644 $(outdir)/*; touch -d @$$epoch $(outdir)/credhelper-$(VERSION).tar.gz $(outdir)/$(SPEC)
+	chmod 0644 $$sources; touch -d @$$($(GIT) show -s --format=%ct $$commit) $$sources
 
 # The header of a source RPM holds the paths that the spec expands to: relative ones are the same everywhere.
 .PHONY: srpm
 srpm: archive ## build the source RPM in build/srpm; the same commit gives the same bytes
 	cd $(outdir) && SOURCE_DATE_EPOCH=$$(stat -c %Y $(SPEC)) rpmbuild -bs $(MACROS) $(REPRODUCIBLE) \
 	    --define "_topdir ." --define "_sourcedir ." --define "_srcrpmdir ." $(SPEC)
+	cd $(outdir) && rmdir --ignore-fail-on-non-empty BUILD BUILDROOT RPMS
 
 .PHONY: rpm
 rpm: archive $(if $(MACROS),venv) ## build the RPMs with plain rpmbuild in a private tree, build/rpm
@@ -94,8 +101,21 @@ rpm: archive $(if $(MACROS),venv) ## build the RPMs with plain rpmbuild in a pri
 	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -ba $(MACROS) $(REPRODUCIBLE) $(RPMFLAGS) \
 	    --define "_build_python $(abspath $(RUN)/python)" --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" $(outdir)/$(SPEC)
 
+$(PACKAGING)/.made: tests/requirements-packaging.txt
+	test -x $(PACKAGING)/bin/python || $(PYTHON) -m venv $(PACKAGING)
+	$(PACKAGING)/bin/python -m pip install -q -r tests/requirements-packaging.txt
+	touch $@
+
+.PHONY: lint-package
+lint-package: rpm $(PACKAGING)/.made ## lint what the package brings, each kind with its own tool
+	$(PACKAGING)/bin/rpmlint --strict -c tests/package/rpmlint.toml -r credhelper.rpmlintrc \
+	    $(SPEC) $(topdir)/RPMS $(topdir)/SRPMS
+	$(PACKAGING)/bin/tmt lint --failed-only
+	$(PACKAGING)/bin/packit config validate --offline .
+	tests/package/lint
+
 .PHONY: check-package
-check-package: venv rpm lint-package ## build the RPM, lint everything that goes into it, and test it (root)
+check-package: venv lint-package ## build the RPM, lint everything that goes into it, and test it (root)
 	$(RUN)/python -m pytest tests/package $(PYTESTFLAGS)
 
 .PHONY: mock
