@@ -35,6 +35,12 @@ class Script:
         self.source = source
         self.descriptor = descriptor
 
+    def close(self) -> None:
+        """Lets go of the file; its bytes stay."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
     @property
     def sha256(self) -> str:
         """The SHA-256 of its bytes, in hexadecimal."""

@@ -65,37 +65,48 @@ def main() -> None:
             hardening.apply()
             target = chosen.target
             plan = _planned(chosen)
-            unsealing = sealing.Unsealing(
-                _sealed(plan.names), allow_null=chosen.has("--allow-null")
-            )
+            dry = chosen.has("--dry-run")
+            blobs, failed = _sealed(plan.names)
+            if failed and not dry:
+                raise _first(failed)
+            unsealing = sealing.Unsealing(blobs, allow_null=chosen.has("--allow-null"))
             try:
                 from credhelper.run import delivery  # and ctypes: slow, while systemd-creds runs
 
                 hardening.finish()
                 digest = plan.script.sha256
-                results = unsealing.results()
+                results = unsealing.results() | failed
             finally:
                 unsealing.cancel()
-            if chosen.has("--dry-run"):
+            if dry:
                 from credhelper.run import preview
 
                 sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
             values = _all_or_none(results)
+            variables = delivery.variables(plan.variables, values)
             _record(plan, digest)
-            given = delivery.deliver(
-                values,
-                plan.account.pw_uid,
-                plan.account.pw_gid,
-                shared=chosen.has("--share-with-children"),
-            )
-            _set_environment(plan, given.path if values else "")
+            os.environ.clear()
+            os.environ.update(plan.environment)
+            if values:
+                os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
+                    values,
+                    plan.account.pw_uid,
+                    plan.account.pw_gid,
+                    shared=chosen.has("--share-with-children"),
+                )
             if plan.account.pw_uid:
                 identity.become(plan.account)
         except KeyboardInterrupt:
             raise RunnerFailed("interrupted", "nothing was run") from None
+        except OSError as error:
+            if isinstance(error, CredentialError):
+                raise
+            raise RunnerFailed(str(error), "see credhelper-decrypt-run(8)") from None
+        except MemoryError:
+            raise RunnerFailed("out of memory", "free some, then try again") from None
     except CredentialError as error:
         _fail(error, target, chosen)
-    _start(plan, values)
+    _start(plan, values, variables)
 
 
 def _planned(chosen: Options) -> Plan:
@@ -123,21 +134,27 @@ def _planned(chosen: Options) -> Plan:
     return Plan(chosen, target, interpreter.choose(chosen, target, owners), account, clean)
 
 
-def _sealed(names: list[CredentialName]) -> dict[str, bytes]:
-    """The sealed credentials. Every one that is missing is named at once."""
+def _sealed(names: list[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
+    """The sealed credentials, and why others cannot be had."""
     blobs: dict[str, bytes] = {}
-    missing = []
+    failed: dict[str, CredentialError] = {}
     for name in names:
         try:
             blobs[name] = store.read(name).blob
-        except CredentialNotFound:
-            missing.append(name)
-    if missing:
-        raise CredentialNotFound(
-            f"there is no credential {', '.join(missing)}",
-            " && ".join(f"sudo credhelper add {name}" for name in missing),
-        )
-    return blobs
+        except CredentialError as error:
+            failed[name] = error
+    return blobs, failed
+
+
+def _first(failed: dict[str, CredentialError]) -> CredentialError:
+    """The error to show. Every credential that is missing is named in one."""
+    for error in failed.values():
+        if not isinstance(error, CredentialNotFound):
+            return error
+    return CredentialNotFound(
+        f"there is no credential {', '.join(failed)}",
+        " && ".join(f"sudo credhelper add {name}" for name in failed),
+    )
 
 
 def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, bytes]:
@@ -166,40 +183,32 @@ def _record(plan: Plan, digest: str) -> None:
         f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "
         f"as {fields['CREDHELPER_RUN_AS']} with {names}"
     )
-    audit.record(audit.RUN, message, fields)
-    if plan.account.pw_uid == 0:
+    recorded = audit.record(audit.RUN, message, fields)
+    if recorded and plan.account.pw_uid == 0:
         loading.observe(lambda name, _: audit.on_demand(name, fields))
 
 
-def _set_environment(plan: Plan, directory: str) -> None:
-    """Makes the clean environment this process's own."""
-    os.environ.clear()
-    os.environ.update(plan.environment)
-    if directory:
-        os.environ["CREDENTIALS_DIRECTORY"] = directory
-
-
-def _start(plan: Plan, values: dict[str, bytes]) -> None:
+def _start(plan: Plan, values: dict[str, bytes], variables: dict[str, str]) -> None:
     """Runs the script, in this process or in its place."""
     from credhelper.run import python
 
-    kind = plan.interpreter.kind
     mask = not plan.options.has("--no-mask")
-    if kind != interpreter.IN_PROCESS:
+    if plan.interpreter.kind != interpreter.IN_PROCESS:
         from credhelper.run import execution
 
         try:
-            execution.execute(plan, values, mask=mask)
+            execution.execute(plan, values, variables, mask=mask)
         except CredentialError as error:
             _fail(error, plan.options.target, plan.options)
-    for variable, name in plan.variables.items():
-        os.environ[variable] = os.fsdecode(values[name])
+    os.environ.update(variables)
     if mask:
         python.mask(values, on_demand=plan.account.pw_uid == 0)
     values.clear()
+    variables.clear()
+    plan.script.close()
     arguments = plan.options.arguments
     if plan.options.module:
-        python.run_module(plan.script.path, arguments)
+        python.run_module(plan.options.target, arguments)
     else:
         directory = os.path.dirname(plan.script.real)
         python.run(plan.script.source, plan.script.path, directory, arguments)

@@ -8,20 +8,8 @@ import marshal
 import os
 import sys
 
-
-class _Finder:
-    """Finds the package ``credhelper``, and nothing else, where this file is."""
-
-    @staticmethod
-    def find_spec(name, _path=None, target=None):  # type: ignore[no-untyped-def]
-        if name != "credhelper":
-            return None
-        from importlib.machinery import PathFinder
-
-        return PathFinder.find_spec(name, [_SITE], target)
-
-
-_SITE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_TOO_OLD = 125
 
 
 def main() -> None:
@@ -29,13 +17,14 @@ def main() -> None:
     with open(int(sys.argv[1]), "rb") as file:
         plan = marshal.load(file)  # noqa: S302 # from the runner, in memory
     if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
-        sys.exit(f"credhelper: error: {sys.executable} is older than Python 3.11")
-    sys.meta_path.insert(0, _Finder)
-    writes = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True  # another version's files would be left in the system's tree
+        print(f"credhelper: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
+        print("credhelper: hint: make the environment anew with a newer one", file=sys.stderr)
+        sys.exit(_TOO_OLD)
+    sys.path.insert(0, os.path.join(_HERE, "alone"))
     from credhelper import kernel
     from credhelper.run import python
 
+    sys.path.append(sys.path.pop(0))  # for multiprocessing, which hands the path on
     kernel.keep_memory_private()
     values = {}
     for name in plan["names"]:
@@ -46,7 +35,6 @@ def main() -> None:
     if plan["mask"]:
         python.mask(values, on_demand=plan["on_demand"])
     del values
-    sys.dont_write_bytecode = writes
     if plan["module"]:
         python.run_module(plan["path"], plan["arguments"])
     else:

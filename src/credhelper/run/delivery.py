@@ -15,21 +15,12 @@ if TYPE_CHECKING:
 SHARED: Final = "/run/credentials"  # systemd's own place: systemd.exec(5)
 
 
-class Directory:
-    """The directory as the script sees it: its ``path``, and the descriptor that keeps it."""
+def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) -> str:
+    """The path of a directory with one file per value, read-only, for the user ``uid`` alone.
 
-    __slots__ = ("descriptor", "path")
-
-    def __init__(self, descriptor: int, path: str) -> None:
-        self.descriptor = descriptor
-        self.path = path
-
-
-def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) -> Directory:
-    """A directory with one file per value, read-only, for the user ``uid`` alone.
-
-    It is gone with the last process that holds its descriptor. ``shared`` attaches it in a mount
-    namespace that only this process and its children see. Raises :class:`RunnerFailed`.
+    It is gone with the last process that holds its descriptor, which this one leaves open.
+    ``shared`` attaches it in a mount namespace that only this process and its children see.
+    Raises :class:`RunnerFailed`.
     """
     try:
         mount = kernel.ramfs(0o700)
@@ -52,15 +43,28 @@ def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) ->
             f"the credentials directory cannot be made: {error.strerror}",
             "it needs CAP_SYS_ADMIN, which containers often lack: run it on the host",
         ) from None
-    return Directory(mount, f"/proc/self/fd/{mount}")
+    return f"/proc/self/fd/{mount}"
 
 
-def _attached(mount: int) -> Directory:
+def variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> dict[str, str]:
+    """The environment variables ``wanted`` (to names) with their values.
+
+    Raises :class:`RunnerFailed` for a value that no variable can hold.
+    """
+    for name in wanted.values():
+        if b"\0" in values[name]:
+            raise RunnerFailed(
+                f"credential {name} holds a zero byte, which no variable can",
+                "read it from $CREDENTIALS_DIRECTORY",
+            )
+    return {variable: os.fsdecode(values[name]) for variable, name in wanted.items()}
+
+
+def _attached(mount: int) -> str:
     kernel.private_mounts()
-    try:
-        os.mkdir(SHARED, 0o755)
-    except FileExistsError:
-        pass
+    if not os.path.exists(SHARED):  # it stays: the rest of the system has the same /run
+        os.mkdir(SHARED)
+        os.chmod(SHARED, 0o755)  # noqa: S103 # as systemd makes it, whatever the umask
     kernel.attach(mount, SHARED)
     os.close(mount)
-    return Directory(-1, SHARED)
+    return SHARED

@@ -6,12 +6,12 @@ import marshal
 import os
 import re
 
-from credhelper.errors import RunnerFailed, Untrusted
+from credhelper.errors import Untrusted
 from credhelper.run import hardening, interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Final, NoReturn
 
     from credhelper.run import Plan
@@ -20,16 +20,22 @@ _BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bo
 _MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads
 
 
-def execute(plan: Plan, values: Mapping[str, bytes], *, mask: bool) -> NoReturn:
-    """Becomes the script's interpreter. Raises :class:`RunnerFailed` or :class:`Untrusted`."""
+def execute(
+    plan: Plan, names: Collection[str], variables: Mapping[str, str], *, mask: bool
+) -> NoReturn:
+    """Becomes the script's interpreter, for which ``names`` are in the credentials directory.
+
+    ``variables`` are set for it. Raises :class:`Untrusted`.
+    """
     if plan.interpreter.kind == interpreter.PYTHON:
         program: str | int = plan.interpreter.argv[0]
         argv = _python(plan, mask=mask)
     else:
-        for variable, name in plan.variables.items():
-            os.environ[variable] = _variable(name, values[name])
-        arguments = [_with_paths(argument, values) for argument in plan.options.arguments]
-        argv = [*plan.interpreter.argv, plan.script.path, *arguments]
+        os.environ.update(variables)
+        arguments = [_with_paths(argument, names) for argument in plan.options.arguments]
+        path = plan.script.path
+        path = f"./{path}" if path.startswith("-") else path  # which is no option
+        argv = [*plan.interpreter.argv, path, *arguments]
         # a binary by its descriptor: what was looked at is what runs
         program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.descriptor
     hardening.program_signals()
@@ -43,10 +49,11 @@ def execute(plan: Plan, values: Mapping[str, bytes], *, mask: bool) -> NoReturn:
 
 def _python(plan: Plan, *, mask: bool) -> list[str]:
     """The command line that starts ``bootstrap`` with the plan behind a descriptor in memory."""
+    python, *flags = plan.interpreter.argv
     described = {
         "source": plan.script.source,
         "path": plan.script.path,
-        "directory": os.path.dirname(plan.script.real),
+        "directory": "" if _imports_safely(flags) else os.path.dirname(plan.script.real),
         "arguments": plan.options.arguments,
         "module": plan.options.module,
         "names": list(map(str, plan.names)),
@@ -58,24 +65,21 @@ def _python(plan: Plan, *, mask: bool) -> list[str]:
     with open(descriptor, "wb", closefd=False) as file:
         marshal.dump(described, file, _MARSHAL_VERSION)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    python, *flags = plan.interpreter.argv
-    return [python, "-I", *flags, _BOOTSTRAP, str(descriptor)]
+    # -B: nothing that root owns beside the script, and nothing of this Python's in the package
+    return [python, "-I", "-B", *flags, _BOOTSTRAP, str(descriptor)]
 
 
-def _variable(name: str, value: bytes) -> str:
-    if b"\0" in value:
-        raise RunnerFailed(
-            f"credential {name} holds a zero byte, which no variable can",
-            "read it from $CREDENTIALS_DIRECTORY",
-        )
-    return os.fsdecode(value)
+def _imports_safely(flags: list[str]) -> bool:
+    """Whether the #! line says not to import from the script's directory (-I, -P)."""
+    letters = (re.match(r"-([a-zA-Z]*?)(?:[WXcm]|$)", flag) for flag in flags)
+    return any(match and set(match[1]) & {"I", "P"} for match in letters)
 
 
-def _with_paths(argument: str, values: Mapping[str, bytes]) -> str:
+def _with_paths(argument: str, names: Collection[str]) -> str:
     """``argument`` with each ``{NAME}`` of a declared credential as the path of its file."""
 
     def path(match: re.Match[str]) -> str:
         name = match[1]
-        return f"{os.environ['CREDENTIALS_DIRECTORY']}/{name}" if name in values else match[0]
+        return f"{os.environ['CREDENTIALS_DIRECTORY']}/{name}" if name in names else match[0]
 
     return re.sub(r"\{([A-Za-z0-9._@-]+)\}", path, argument)

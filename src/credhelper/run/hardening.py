@@ -34,6 +34,7 @@ _UNCHANGED: Final = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.
 def apply() -> None:
     """Takes the process back from its caller. Raises :class:`RunnerFailed`."""
     os.umask(0o077)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, systemd-creds would end unseen
     _limits()
     _descriptors()
     if not sys.flags.isolated:
@@ -56,7 +57,8 @@ def finish() -> None:
     from credhelper import kernel
 
     kernel.keep_memory_private()
-    _signal.setitimer(_signal.ITIMER_REAL, 0)
+    for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
+        _signal.setitimer(timer, 0)
     for number in _signal.valid_signals():
         if number not in _UNCHANGED:
             _signal.signal(number, _signal.SIG_DFL)

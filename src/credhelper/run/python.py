@@ -10,7 +10,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
 
 
 def mask(values: Mapping[str, bytes], *, on_demand: bool) -> None:
@@ -38,52 +39,80 @@ def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
     """
     from _frozen_importlib_external import SourceFileLoader  # importlib.machinery, but loaded
 
-    main = type(sys)("__main__")  # types.ModuleType
-    is_file = path != "-"
+    main = _new_main()
     sys.argv[:] = [path, *arguments]
     sys.orig_argv[:] = [sys.executable, path, *arguments]
     if directory:
         sys.path.insert(0, directory)
-    own = sys.modules["__main__"]  # kept until the end: its end would end the launcher's names
-    sys.modules["__main__"] = main
-    name = os.path.abspath(path) if is_file else "<stdin>"
-    main.__dict__.update(__builtins__=__builtins__, __annotations__={})
-    if is_file:
+    if path == "-":
+        name = "<stdin>"
+    else:
+        name = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # untidied, as Python does
         main.__file__ = name
         main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
         main.__loader__ = SourceFileLoader("__main__", name)
-    try:
+
+    def execute() -> None:
+        _check_text(source, name)
         exec(compile(source, name, "exec", flags=0, dont_inherit=True), main.__dict__)  # noqa: S102
-    except SystemExit:
-        raise
-    except BaseException as error:
-        _show(error)
-        raise
-    finally:
-        del own
+
+    _as_python(execute)
 
 
 def run_module(name: str, arguments: list[str]) -> None:
     """Runs the installed module ``name`` as ``python3 -I -m NAME`` does."""
     import runpy
 
-    sys.argv[:] = [name, *arguments]
+    _new_main()
+    sys.argv[:] = ["-m", *arguments]
+    sys.orig_argv[:] = [sys.executable, "-m", name, *arguments]
+    # what Python itself calls for -m
+    _as_python(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
+
+
+def _new_main() -> ModuleType:
+    """An empty ``__main__`` in place of the launcher's, which stays alive behind it."""
+    launcher = sys.modules["__main__"]
+    main = type(launcher)("__main__")
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    sys.modules["credhelper.run.launcher"] = launcher  # its end would empty its namespace
+    # no files that root owns beside the script, and none of another version's in the package
+    sys.dont_write_bytecode = True
+    return main
+
+
+def _as_python(execute: Callable[[], None]) -> None:
+    """Lets what ``execute`` raises end the process, with a traceback that begins in the script."""
     try:
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
+        execute()
     except SystemExit:
         raise
     except BaseException as error:
-        _show(error)
+        own = error.__traceback__
+        while own and own.tb_frame.f_code.co_filename == __file__:
+            own = own.tb_next
+        hook = sys.excepthook  # the script's, if it has set one
+        sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
         raise
 
 
-def _show(error: BaseException) -> None:
-    """Shows the traceback without the frames of this module, and lets nothing show it again.
-
-    What is raised further still gives the exit status, or the death by SIGINT.
-    """
-    traceback = error.__traceback__
-    while traceback and traceback.tb_frame.f_code.co_filename == __file__:
-        traceback = traceback.tb_next
-    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
-    sys.excepthook = lambda *_: None
+def _check_text(source: bytes, name: str) -> None:
+    """Refuses what Python refuses in a file, but not in bytes handed to ``compile``."""
+    nothing, zero, _ = source.partition(b"\0")
+    if zero:
+        line = nothing.count(b"\n") + 1
+        text = nothing.rpartition(b"\n")[2].decode("utf-8", "replace")
+        raise SyntaxError("source code cannot contain null bytes", (name, line, None, text))
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        if any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
+            return  # it is declared: compile() knows that
+        number = source.count(b"\n", 0, error.start) + 1
+        raise SyntaxError(
+            f"Non-UTF-8 code starting with '\\x{source[error.start]:02x}' in file {name} on line "
+            f"{number}, but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+        ) from None
