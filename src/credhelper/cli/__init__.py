@@ -22,6 +22,7 @@ VERBS: Final = (
     "rotate",
     "list",
     "remove",
+    "check",
     "import",
     "reseal",
     "log",
@@ -88,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
                 f"credhelper {parsed.verb} needs root",
                 terminal.command(["sudo", "credhelper", *arguments]),
             )
-        store.sweep()
+        if parsed.verb != "check":  # which tells what was left over
+            store.sweep()
         status = module(parsed.verb).run(parsed)
         sys.stdout.flush()
     except CredentialError as error:

@@ -1,0 +1,1 @@
+"""Care of the store: one module an area, each a list of findings. Nothing here prints."""

@@ -1,0 +1,58 @@
+"""What a check finds: how bad, where, on what, why, and the command that mends it."""
+
+from __future__ import annotations
+
+import enum
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Severity(enum.Enum):
+    """How bad: a failure makes the command's exit status 1."""
+
+    FAILURE = "failure"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Area(enum.Enum):
+    """The groups of the report, in its order."""
+
+    MACHINE = "machine"
+    STORE = "credential store"
+    CREDENTIALS = "credentials"
+    PLAINTEXT = "plaintext"
+    SUDOERS = "sudoers"
+    SCRIPTS = "scripts"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    ``rule`` is its short, lasting name (``file-mode``), ``subject`` what it is about, ``evidence``
+    what was seen, ``mend`` a command line for a shell. ``repair`` does the same at once where
+    that is safe to do unasked: it raises ``OSError``.
+    """
+
+    severity: Severity
+    area: Area
+    rule: str
+    subject: str
+    evidence: str
+    mend: str
+    repair: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+
+
+def command(*words: str) -> str:
+    """``words`` as one types them after ``sudo``."""
+    return shlex.join(["sudo", *words])
+
+
+def editor(path: str, line: int = 1) -> str:
+    """The command that opens ``path`` at ``line`` in the editor of the one who types it."""
+    return f'"${{EDITOR:-vi}}" +{line} {shlex.quote(path)}'
