@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 MAXIMUM_BYTES: Final = 256 << 20
-_SHEBANG_BYTES: Final = 256  # what the kernel looks at: BINPRM_BUF_SIZE
+_SHEBANG_BYTES: Final = 255  # what the kernel looks at: BINPRM_BUF_SIZE, less a zero at its end
 _OPENING: Final = b"# /// script"
 _EXAMPLE: Final = (
     'write it as: credentials = ["my_api_key"] and environment = { VAR = "my_api_key" }'
@@ -72,12 +72,12 @@ def shebang(source: bytes) -> tuple[str, str] | None:
     reads it (execve(2)); None where there is no such line."""
     if not source.startswith(b"#!"):
         return None
-    head = source[2:_SHEBANG_BYTES]
-    line, newline, _ = head.partition(b"\n")
-    words = line.strip(b" \t\0").split(None, 1) if line.strip(b" \t\0") else []
-    if not words or (not newline and len(source) > _SHEBANG_BYTES and len(words) == 1):
+    line, newline, _ = source[2:_SHEBANG_BYTES].partition(b"\n")
+    line = line.strip(b" \t")
+    end = min((at for at in (line.find(b" "), line.find(b"\t")) if at >= 0), default=len(line))
+    if not line or (not newline and len(source) > _SHEBANG_BYTES and end == len(line)):
         raise RunnerFailed("the script's first line names no interpreter", "mend the #! line")
-    return os.fsdecode(words[0]), os.fsdecode(words[1].strip(b" \t")) if len(words) > 1 else ""
+    return os.fsdecode(line[:end]), os.fsdecode(line[end:].strip(b" \t"))
 
 
 class Declared:

@@ -72,14 +72,15 @@ def choose(options: Options, target: Script, owners: Collection[int]) -> Interpr
 
 def _through_env(argument: str) -> list[str]:
     """What env(1) would run, with the search path that the script gets; empty: env itself."""
-    words = argument.split()
-    if words and words[0] in ("-S", "--split-string"):
-        words = words[1:]
-    elif argument.startswith("-S"):
-        words = argument[2:].split()
-    elif len(words) > 1:  # the kernel gives env one argument: the whole of it is a name
-        raise ScriptNotFound(f"#! env: there is no program {argument!a}", "write env -S")
-    if not words or words[0].startswith("-") or "=" in words[0] or set("'\"\\$") & set(argument):
+    # without -S, the kernel gives env one argument: the whole of it is a name
+    words = argument[2:].split() if argument.startswith("-S") else [argument]
+    if (
+        not words
+        or not words[0]
+        or words[0].startswith("-")
+        or "=" in words[0]
+        or set("'\"\\$") & set(argument)
+    ):
         return []
     if "/" in words[0]:
         return words
@@ -88,7 +89,8 @@ def _through_env(argument: str) -> list[str]:
         if os.access(candidate, os.X_OK):
             return [candidate, *words[1:]]
     raise ScriptNotFound(
-        f"#! env: there is no program {words[0]!a} in {PATH}", "install it, or name its path"
+        f"#! env: there is no program {words[0]!a} in {PATH}",
+        "install it, name its path, or write env -S to give it arguments",
     )
 
 
