@@ -71,13 +71,14 @@ def record(
         # the C half alone: systemd.journal imports logging and uuid, 20 times as slow
         from systemd._journal import sendv
 
-        sendv(
-            f"MESSAGE={message}",
-            f"MESSAGE_ID={message_id}",
-            f"PRIORITY={priority}",
-            "SYSLOG_IDENTIFIER=credhelper",
-            *(f"{name}={value}" for name, value in fields.items()),
-        )
+        own = {
+            "MESSAGE": message,
+            "MESSAGE_ID": message_id,
+            "PRIORITY": str(priority),
+            "SYSLOG_IDENTIFIER": "credhelper",
+        }
+        # file names need not be text
+        sendv(*(os.fsencode(f"{name}={value}") for name, value in {**own, **fields}.items()))
     except (ImportError, OSError) as error:
         print(f"credhelper: note: not recorded in the journal: {error}", file=sys.stderr)
         return False

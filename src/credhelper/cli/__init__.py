@@ -97,15 +97,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         terminal.error(error)
         status = error.exit_code
     except OSError as error:
+        status = 1
         if error.filename:
             terminal.complain(f"{error.filename}: {error.strerror}", "mend that and run it again")
-        elif not isinstance(error, BrokenPipeError):  # what read the output has had enough
-            terminal.complain(
-                f"standard output: {error.strerror}",
-                "what is shown is incomplete; what was to be done is done",
-            )
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet
-        status = 1
+        else:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet
+            if not isinstance(error, BrokenPipeError):  # what read the output has had enough
+                terminal.complain(
+                    f"standard output: {error.strerror}",
+                    "what is shown is incomplete; what was to be done is done",
+                )
     except KeyboardInterrupt:
         terminal.complain("interrupted", "what was in the store is whole; run it again")
         status = 130

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import inventory, sealing, store
 from credhelper.cli import terminal
-from credhelper.errors import CredentialError
+from credhelper.errors import CredentialError, DecryptionFailed
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
         failures = {
             name: result for name, result in results.items() if isinstance(result, CredentialError)
+        } | {
+            entry.name: DecryptionFailed(f"credential {entry.name} {'; '.join(entry.problems)}")
+            for entry in entries
+            if not entry.blob
         }
     if arguments.json:
         terminal.print_json([_as_data(entry, failures) for entry in entries])
@@ -67,7 +71,8 @@ def _problems(entry: inventory.Entry, failures: dict[str, CredentialError]) -> l
     problems = list(entry.problems)
     if entry.path.parent != type(entry.path)(store.WRITTEN):
         problems.insert(0, f"in {entry.path.parent}")
-    if failure := failures.get(entry.name):
+    failure = failures.get(entry.name)
+    if failure and not any(failure.problem.endswith(problem) for problem in problems):
         problems.append(failure.problem.removeprefix(f"credential {entry.name} "))
     return problems
 

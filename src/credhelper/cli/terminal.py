@@ -103,8 +103,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: i
     from rich.text import Text
 
     dressed = Table(box=None, pad_edge=False, header_style="bold")
-    for index, heading in enumerate(headings):
-        dressed.add_column(heading, overflow="fold", no_wrap=index == 0 and len(headings) > 1)
+    for heading in headings:  # the first and the last give way where there is little room
+        dressed.add_column(
+            heading, overflow="fold", no_wrap=heading not in (headings[0], headings[-1])
+        )
     for row in rows:
         cells = [Text(one_line(cell)) for cell in row]
         if alarming >= 0:
