@@ -159,7 +159,7 @@ def _parsed(data: bytes) -> Record:
         if not equals:  # a field with newlines: its size, then its bytes
             size = int.from_bytes(data[:8], "little")
             value, data = data[8 : 8 + size], data[9 + size :]
-        record[name.decode()] = value.decode()
+        record[name.decode()] = value.decode("utf-8", "surrogateescape")
     return record
 
 
