@@ -1,6 +1,8 @@
 #!/bin/bash
 # The main job, as root, on the machine's own systemd and its own store.
 set -euo pipefail
+shows() { grep "$@" >/dev/null; } # reads to the end, unlike grep -q
+hides() { ! shows "$@"; } # a function, since errexit does not mind a "!"
 
 name=tmt_api_key
 work=$(mktemp -d /opt/credhelper-tmt.XXXXXX)
@@ -8,9 +10,9 @@ trap 'credhelper remove --yes "$name" || true; rm -rf "$work"' EXIT
 began=$(date '+%F %T')
 
 printf 'dummy-value-1\n' | credhelper add "$name"
-credhelper list | grep -q "^$name "
+credhelper list | shows "^$name "
 [[ $(stat -c '%a %U:%G' "/etc/credstore.encrypted/$name") == '600 root:root' ]]
-! grep -q dummy-value "/etc/credstore.encrypted/$name"
+hides dummy-value "/etc/credstore.encrypted/$name"
 
 # declared in the script: loaded, in the directory, masked in the output
 cat >"$work/report.py" <<'SCRIPT'
@@ -49,12 +51,13 @@ credhelper-decrypt-run "$work/report.py" 2 >/dev/null
 # the journal tells of it, and explains it
 journalctl --sync
 journalctl --since="$began" --catalog MESSAGE_ID=7c1f3a52e0d94b0d8a6e5f1b92c4d3e7 |
-    grep -q 'A script was run with credentials'
-credhelper log "$name" | grep -q "$work/report.py"
-! journalctl --since="$began" --output=export | grep -q dummy-value
+    shows 'A script was run with credentials'
+credhelper log "$name" | shows "$work/report.py"
+journalctl --since="$began" --output=export | hides dummy-value
 
 # a script that somebody else could have written is not run
 chmod o+w "$work/report.py"
 status=0
 credhelper-decrypt-run "$work/report.py" 2 2>"$work/refusal" || status=$?
-[[ $status == 126 ]] && grep -q 'report.py' "$work/refusal"
+[[ $status == 126 ]]
+shows 'report.py' "$work/refusal"
