@@ -38,11 +38,21 @@ _ATTEMPTS: Final = (
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What is wrong with a rule; ``mend`` is empty where another rule has to take its place."""
+
+    severity: Severity
+    rule: str
+    evidence: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
 class Judged:
     """A rule with what is wrong with it; ``script`` is the one it pins, where it does."""
 
     rule: Rule
-    faults: tuple[tuple[Severity, str, str], ...]
+    faults: tuple[Fault, ...]
     script: str
 
 
@@ -69,10 +79,9 @@ def findings() -> Iterator[Finding]:
     for one in judged:
         mend = _mend(one.rule.file, sudoers, judged)
         subject = f"{one.rule.file}: {', '.join(one.rule.users)}"
-        for severity, rule, evidence in one.faults:
-            yield _finding(severity, rule, subject, evidence, mend)
-        if one.script:
-            yield from _script(one.script, subject, mend)
+        for fault in one.faults:
+            text = fault.evidence
+            yield _finding(fault.severity, fault.rule, subject, text, fault.mend or mend)
 
 
 def _finding(severity: Severity, rule: str, subject: str, evidence: str, mend: str) -> Finding:
@@ -104,45 +113,37 @@ def _judge(rule: Rule) -> Judged:
     faults = []
     script = ""
     if rule.setenv:
-        faults.append(
-            (
-                Severity.FAILURE,
-                "sudo-setenv",
-                "SETENV lets them set LD_PRELOAD, and with that they are root",
-            )
-        )
+        evidence = "SETENV lets them set LD_PRELOAD, and with that they are root"
+        faults.append(Fault(Severity.FAILURE, "sudo-setenv", evidence))
     if _GLOB.search(rule.path):
-        faults.append(
-            (Severity.FAILURE, "sudo-path", f"{rule.path} also stands for other programs")
-        )
+        evidence = f"{rule.path} also stands for other programs"
+        faults.append(Fault(Severity.FAILURE, "sudo-path", evidence))
     elif rule.arguments is None:
         faults.append(_anything(rule))
     elif rule.path.endswith("/credhelper-decrypt-run") and rule.arguments != '""':
         found, script = _arguments(rule.arguments)
         faults += found
     if "ALL" in rule.users:
-        faults.append(
-            (
-                Severity.WARNING,
-                "sudo-everyone",
-                "ALL is every account of this machine, those of services too",
-            )
-        )
+        evidence = "ALL is every account of this machine, those of services too"
+        faults.append(Fault(Severity.WARNING, "sudo-everyone", evidence))
+    if script:
+        faults += _script(script)
     return Judged(rule, tuple(faults), script)
 
 
-def _anything(rule: Rule) -> tuple[Severity, str, str]:
+def _anything(rule: Rule) -> Fault:
     what = (
         "add, read and replace every credential, and read and delete any file"
         if rule.path == _MANAGER
         else "run any script as root, with any option"
     )
     if rule.password:  # the policy for administrators, who are root anyway
-        return Severity.NOTE, "sudo-anything", f"with their password they may {what}"
-    return Severity.FAILURE, "sudo-anything", f"without a password they may {what}"
+        evidence = f"with their password they may {what}"
+        return Fault(Severity.NOTE, "sudo-anything", evidence)
+    return Fault(Severity.FAILURE, "sudo-anything", f"without a password they may {what}")
 
 
-def _arguments(pattern: str) -> tuple[list[tuple[Severity, str, str]], str]:
+def _arguments(pattern: str) -> tuple[list[Fault], str]:
     """What is wrong with a pattern of arguments, and the script that it pins, if it does."""
     if pattern.startswith("^") and pattern.endswith("$"):
         return _regular_expression(pattern), ""
@@ -156,77 +157,80 @@ def _arguments(pattern: str) -> tuple[list[tuple[Severity, str, str]], str]:
         if match:
             return [_wildcard(pattern)], ""
         evidence = f"allows what the runner refuses: {error.problem}"
-        return [(Severity.WARNING, "sudo-useless", evidence)], ""
+        return [Fault(Severity.WARNING, "sudo-useless", evidence)], ""
     faults = []
     script = "" if parsed.module else parsed.target
     if not parsed.has("--root-owned"):
-        faults.append(
-            (
-                Severity.FAILURE,
-                "sudo-root-owned",
-                "without --root-owned the script may be one that they can write",
-            )
-        )
+        faults.append(_not_root_owned())
     if script == "-":
-        faults.append((Severity.FAILURE, "sudo-stdin", "reads the script from them: they are root"))
+        evidence = "reads the script from them: they are root"
+        faults.append(Fault(Severity.FAILURE, "sudo-stdin", evidence))
         script = ""
     elif script and not script.startswith("/"):
         evidence = f"{script} is a relative path: they choose the directory"
-        faults.append((Severity.FAILURE, "sudo-relative", evidence))
+        faults.append(Fault(Severity.FAILURE, "sudo-relative", evidence))
         script = ""
     if parsed.python and (reason := trust.why_not(parsed.python, trust.ROOT_ALONE)):
-        faults.append((Severity.FAILURE, "sudo-python", f"as the interpreter, {reason}"))
+        faults.append(Fault(Severity.FAILURE, "sudo-python", f"as the interpreter, {reason}"))
     return faults, script
 
 
-def _wildcard(pattern: str) -> tuple[Severity, str, str]:
+def _not_root_owned() -> Fault:
+    evidence = "without --root-owned the script may be one that they can write"
+    return Fault(Severity.FAILURE, "sudo-root-owned", evidence)
+
+
+def _wildcard(pattern: str) -> Fault:
     evidence = (
         f"the wildcard in {pattern!r} stands for blanks and slashes, too: for ../../usr/bin/bash, "
         "and for options"
     )
-    return Severity.FAILURE, "sudo-wildcard", evidence
+    return Fault(Severity.FAILURE, "sudo-wildcard", evidence)
 
 
-def _regular_expression(pattern: str) -> list[tuple[Severity, str, str]]:
+def _regular_expression(pattern: str) -> list[Fault]:
     """What a caller could slip through a regular expression: tried, not proven."""
     match = _LITERAL.match(pattern, 1)
-    head = match[0] if match else ""
+    head = re.sub(r"\\(\W)", r"\1", match[0] if match else "")
     tail = re.search(r"(?:[\w/-]|\\\W)*\$$", pattern)
     end = re.sub(r"\\(\W)", r"\1", tail[0][:-1]) if tail else ""
-    head = re.sub(r"\\(\W)", r"\1", head)
-    faults = []
-    if not head.startswith("--root-owned "):
-        evidence = "without --root-owned the script may be one that they can write"
-        faults.append((Severity.FAILURE, "sudo-root-owned", evidence))
+    faults = [] if head.startswith("--root-owned ") else [_not_root_owned()]
     try:
         compiled = re.compile(pattern)
     except re.error:
         return faults
     if through := next((t for t in _ATTEMPTS if compiled.search(f"{head}{t}{end}")), ""):
         evidence = f"{pattern!r} also matches {head + through + end!r}"
-        faults.append((Severity.FAILURE, "sudo-wildcard", evidence))
+        faults.append(Fault(Severity.FAILURE, "sudo-wildcard", evidence))
     directory = re.search(r"(/\S*/)", head)
     if directory and os.path.isdir(directory[1]):
-        reason = trust.why_not(directory[1], trust.ROOT_ALONE)
-        if not reason.endswith("is a directory"):
-            evidence = f"allows whatever is in {directory[1]}, and {reason}"
-            faults.append((Severity.FAILURE, "sudo-directory", evidence))
+        try:
+            os.close(trust.open_file(directory[1], trust.ROOT_ALONE).descriptor)
+        except CredentialError as error:
+            if not error.problem.endswith("is a directory"):  # which nobody else can write
+                evidence = f"allows whatever is in {directory[1]}, and {error.problem}"
+                mend = _advised(error)
+                faults.append(Fault(Severity.FAILURE, "sudo-directory", evidence, mend))
     return faults
 
 
-def _script(script: str, subject: str, mend: str) -> Iterator[Finding]:
+def _script(script: str) -> Iterator[Fault]:
     """What is amiss with the script that a rule pins."""
     if not os.path.lexists(script):
         evidence = f"{script} is not there: who can make it decides what runs"
-        yield _finding(Severity.WARNING, "sudo-script-missing", subject, evidence, mend)
+        yield Fault(Severity.WARNING, "sudo-script-missing", evidence)
         return
     try:
         os.close(trust.open_file(script, trust.ROOT_ALONE).descriptor)
     except CredentialError as error:
-        advice = error.hint.partition("such as: ")[2]
-        rule = "sudo-script"
         evidence = f"runs {script}, and {error.problem}"
-        yield _finding(Severity.FAILURE, rule, subject, evidence, advice or mend)
+        yield Fault(Severity.FAILURE, "sudo-script", evidence, _advised(error))
+
+
+def _advised(error: CredentialError) -> str:
+    """The command at the end of a hint of the trust check: a verb, an argument and a path."""
+    words = error.hint.partition(": sudo ")[2].split(" ", 2)
+    return command(*words) if len(words) == 3 else ""
 
 
 def _off(file: str, sudoers: Sudoers) -> str:

@@ -180,6 +180,8 @@ def _with_scope(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Call):  # logging.getLogger(...).info
+        function = function.func
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""

@@ -128,11 +128,9 @@ def progress(what: str) -> Callable[[int, int], None] | None:
     """Something to call with how many are done, of how many; None where nobody watches."""
     if not sys.stderr.isatty():
         return None
-    started = time.monotonic()
 
     def show(done: int, total: int) -> None:
-        if time.monotonic() - started > 1 or done < total:
-            end = "\r\033[K" if done == total else "\r"
-            print(f"{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)
+        end = "\r\033[K" if done == total else "\r"
+        print(f"{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)
 
     return show
