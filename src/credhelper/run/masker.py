@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from _thread import RLock  # threading imports more than the hot path can afford
+from sys import is_finalizing  # by name: at the very end, the module is emptied
 
 from credhelper.run.needles import Needles
-from credhelper.run.spelling import SHORTEST, encoded, forms, stripped
+from credhelper.run.spelling import (
+    SHORTEST,
+    beginning,
+    continuations,
+    encoded,
+    lines,
+    spellings,
+    stripped,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     State = tuple[bytes, Following]  # the bytes held back; those are none within a long form
 
 HEAD: Final = 1024  # bytes; so much of a longer form counts as the form: little is held back
+_BLOCK: Final = 1 << 18  # bytes that are looked at in one go
 _NOTHING: Final[State] = (b"", ())
 
 
@@ -37,13 +46,19 @@ class Masker:
         self._encoding = encoding
         self._values = dict(values)
         self._vocabulary: _Vocabulary | None = None  # made when first needed: many print nothing
+        self._ended = False
         self.forget()
+
+    def end(self) -> None:
+        """Holds nothing back any more, once something is written: it may be the last."""
+        self._ended = True
 
     def forget(self) -> None:
         """Drops what is held back: after a fork it is the parent's to write."""
         self._lock = RLock()
         self._state = _NOTHING
         self._waiting: list[bytes] = []
+        self._unsent = b""  # what a full descriptor that does not block has not taken yet
         self._busy = False
 
     def add(self, name: str, value: bytes) -> None:
@@ -69,8 +84,9 @@ class Masker:
 
         Raises what ``sink`` raises; then ``data`` counts as written, as it does in :mod:`io`.
         """
-        if sys.is_finalizing() and not self._lock.acquire(timeout=1):
+        if is_finalizing() and not self._lock.acquire(timeout=1):
             raise RuntimeError("a thread that does not run any more is in the middle of a write")
+        last = last or self._ended
         with self._lock:
             self._waiting.append(data)
             if self._busy:  # this is a signal handler in the middle of a write, which goes on
@@ -85,12 +101,19 @@ class Masker:
     def _pass(self, data: bytes, sink: Callable[[bytes], object], last: bool) -> None:
         interrupt: BaseException | None = None
         try:
-            ready, state = self._step(data, last)
+            ready, state = self._masked(data, last)
         except BaseException as error:  # a signal handler's, such as KeyboardInterrupt
             interrupt = error
             ready, state = self._again(data, last)  # so that no byte is lost
+        if self._unsent:
+            ready, self._unsent = self._unsent + ready, b""
         try:
             sink(ready)
+        except BlockingIOError as error:
+            if ready is not data:  # the count is not one of the caller's bytes
+                self._unsent = ready[error.characters_written :]
+                error.characters_written = len(data)
+            raise
         finally:
             self._state = state
             del self._waiting[0]
@@ -99,17 +122,48 @@ class Masker:
 
     def _again(self, data: bytes, last: bool) -> tuple[bytes, State]:
         try:
-            return self._step(data, last)
+            return self._masked(data, last)
         except BaseException:
             del self._waiting[0]
             raise
 
-    def _step(self, data: bytes, last: bool) -> tuple[bytes, State]:
+    def _masked(self, data: bytes, last: bool) -> tuple[bytes, State]:
         """What to write, and the state afterwards; changes nothing."""
         vocabulary = self._vocabulary
         if vocabulary is None:
             vocabulary = self._vocabulary = _Vocabulary(self._values, self._encoding)
-        held, following = self._state
+        if len(data) <= _BLOCK:
+            return vocabulary.masked(data, self._state, last)
+        parts, state = [], self._state
+        for start in range(0, len(data), _BLOCK):
+            end = start + _BLOCK
+            masked, state = vocabulary.masked(data[start:end], state, last and end >= len(data))
+            parts.append(masked)
+        ready = b"".join(parts)
+        return data if ready == data else ready, state
+
+
+class _Vocabulary:
+    """The forms of the values, and what replaces each."""
+
+    def __init__(self, values: Mapping[str, bytes], encoding: str) -> None:
+        self._encoding = encoding
+        self._labels: dict[bytes, bytes] = {}  # by a form, or the first HEAD bytes of it
+        self._cut: dict[bytes, list[bytes]] = {}  # the values by such HEAD bytes of longer forms
+        self._longer: dict[bytes, Following] = {}  # the longer forms: of values that were seen
+        for name, value in values.items():
+            label = encoded(f"[credential {name}]", encoding)
+            value = stripped(value)
+            for form in (*spellings(beginning(value, HEAD), encoding), *lines(value, encoding)):
+                head = form[:HEAD]
+                self._labels.setdefault(head, label)
+                if len(form) > HEAD:
+                    self._cut.setdefault(head, []).append(value)
+        self._needles = Needles(self._labels)
+
+    def masked(self, data: bytes, state: State, last: bool) -> tuple[bytes, State]:
+        """What to write when ``data`` comes after ``state``, and the state afterwards."""
+        held, following = state
         if following:
             taken, following = _follow(data, following)
             if following and not last:
@@ -117,45 +171,37 @@ class Masker:
             data = data[taken:]
         if held:
             data = held + data
-        needles = vocabulary.needles
         ready: list[bytes] = []
         done, size = 0, len(data)
-        hold = size if last else needles.hold(data, done)
-        for start, form in needles.matches(data):
-            if start < done:
-                continue
+        matches = self._needles.matches(data)
+        hold = size if last else self._needles.hold(data, done)
+        while match := matches.first(done):
+            start, form = match
             if start >= hold:
                 break
-            ready += data[done:start], vocabulary.labels[form]
+            ready += data[done:start], self._labels[form]
             done = start + len(form)
-            if form in vocabulary.longer:
-                longer = vocabulary.longer[form]
-                end = done + max(map(len, longer))
-                taken, following = _follow(data[done:end], tuple((long, HEAD) for long in longer))
+            if form in self._cut:
+                taken, following = _follow(data[done:], self._whole(form))
                 done += taken
                 if following and done == size and not last:
                     return b"".join(ready), (b"", following)
             if hold < done:
-                hold = size if last else needles.hold(data, done)
+                hold = size if last else self._needles.hold(data, done)
         if not ready and hold == size:
             return data, _NOTHING
         ready.append(data[done:hold])
         return b"".join(ready), (data[hold:], ())
 
-
-class _Vocabulary:
-    """The forms of the values, and what replaces each."""
-
-    def __init__(self, values: Mapping[str, bytes], encoding: str) -> None:
-        self.labels: dict[bytes, bytes] = {}  # by a form, or the first HEAD bytes of it
-        self.longer: dict[bytes, list[bytes]] = {}  # the longer forms by their first HEAD bytes
-        for name, value in values.items():
-            label = encoded(f"[credential {name}]", encoding)
-            for form in forms(value, encoding):
-                self.labels.setdefault(form[:HEAD], label)
-                if len(form) > HEAD:
-                    self.longer.setdefault(form[:HEAD], []).append(form)
-        self.needles = Needles(self.labels)
+    def _whole(self, head: bytes) -> Following:
+        """The forms that begin with ``head``, as followed up to its end."""
+        if head not in self._longer:
+            self._longer[head] = tuple(
+                (form, HEAD)
+                for value in self._cut[head]
+                for form in continuations(head, value, self._encoding)
+            )
+        return self._longer[head]
 
 
 def _follow(data: bytes, following: Following) -> tuple[int, Following]:

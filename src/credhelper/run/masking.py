@@ -9,6 +9,7 @@ is what Python itself holds in its buffers then.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -19,10 +20,11 @@ from credhelper.run.spelling import forms
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
     from _typeshed import ReadableBuffer
 
-__all__ = ["Masker", "forms", "install", "too_short"]
+__all__ = ["Masker", "forms", "install", "prune", "too_short"]
 
 
 def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
@@ -41,8 +43,28 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
         setattr(sys, name, masked)
         setattr(sys, f"__{name}__", masked)
         os.register_at_fork(after_in_child=masker.forget)
+        atexit.register(_end, masked, masker)
         maskers.append(masker)
     return tuple(maskers)
+
+
+def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
+    """Has what is held back written with what the stream still holds, when Python flushes it."""
+    masker.end()
+    try:
+        stream.write("")  # a stream without anything to write would not get to the masker
+    except (OSError, ValueError):  # ValueError: closed, or another stream has its buffer
+        pass
+
+
+def prune(traceback: TracebackType | None) -> None:
+    """Takes the frames of masking out of a traceback: the plain streams have none."""
+    while traceback:
+        inner = traceback.tb_next
+        if inner and inner.tb_frame.f_globals.get("__name__") in (__name__, Masker.__module__):
+            traceback.tb_next = inner.tb_next
+        else:
+            traceback = inner
 
 
 def _like(stream: io.TextIOWrapper, masker: Masker) -> io.TextIOWrapper:
@@ -102,13 +124,6 @@ class MaskedWriter(io.BufferedWriter):
         self._masker.write(block, super().write)
         return len(block)
 
-    def flush(self) -> None:
-        """Writes what is buffered, and when Python ends what is held back."""
-        super().flush()
-        if sys.is_finalizing():
-            self._release()
-            super().flush()
-
     def seek(self, target: int, whence: int = 0, /) -> int:
         """As :meth:`io.BufferedWriter.seek`; what is held back belongs before the new place."""
         self._release()
@@ -149,12 +164,6 @@ class MaskedFile(io.FileIO):
             return None
         self._masker.write(block, self._send)
         return len(block)
-
-    def flush(self) -> None:
-        """When Python ends, writes what is held back."""
-        super().flush()
-        if sys.is_finalizing():
-            self._masker.write(b"", self._send, last=True)
 
     def close(self) -> None:
         """Writes everything; the descriptor stays open."""

@@ -46,27 +46,20 @@ class Needles:
         self._within = set[int]().union(*(needle[:-1] for needle in ordered))
         self._longest = len(ordered[-1]) if ordered else 0
 
-    def matches(self, block: bytes) -> list[tuple[int, bytes]]:
-        """Where needles start, and which: in order, and of several at one place the longest first.
-
-        Those that overlap are all there.
-        """
-        found = []
+    def matches(self, block: bytes) -> Matches:
+        """What of the needles is in ``block``."""
+        single: Iterable[bytes] = ()
         if any(
             rarest in block and any(needle in block for needle in needles)
             for rarest, needles in self._telling.items()
         ):
-            for needle in self._single:
-                start = block.find(needle)
-                while start >= 0:
-                    found.append((start, needle))
-                    start = block.find(needle, start + 1)
+            single = self._single
+        sampled = []
         if any(rarest in block for rarest in self._rarest):
             for start, needle in self._sampled.near(block, 0):
                 if start >= 0 and block.startswith(needle, start):
-                    found.append((start, needle))
-        found.sort(key=lambda match: (match[0], -len(match[1])))
-        return found
+                    sampled.append((start, needle))
+        return Matches(block, single, sampled)
 
     def hold(self, block: bytes, done: int) -> int:
         """Where the longest end of ``block`` starts, from ``done`` on, that begins a needle."""
@@ -88,6 +81,37 @@ class Needles:
             if block[start:] in self._stubs:
                 return start
         return size
+
+
+class Matches:
+    """Needles found in a block."""
+
+    __slots__ = ("_block", "_sampled", "_single")
+
+    def __init__(
+        self, block: bytes, single: Iterable[bytes], sampled: list[tuple[int, bytes]]
+    ) -> None:
+        self._block = block
+        self._single = dict.fromkeys(single, -1)  # where each one is next
+        self._sampled = sorted(sampled, key=lambda match: (-match[0], len(match[1])))
+
+    def first(self, done: int) -> tuple[int, bytes] | None:
+        """Where the leftmost needle from ``done`` on starts, and which: the longest there is."""
+        best = None
+        while self._sampled and self._sampled[-1][0] < done:
+            self._sampled.pop()
+        if self._sampled:
+            best = self._sampled[-1]
+        for needle, start in tuple(self._single.items()):
+            if start < done:
+                start = self._block.find(needle, done)
+                if start < 0:
+                    del self._single[needle]
+                    continue
+                self._single[needle] = start
+            if not best or (start, -len(needle)) < (best[0], -len(best[1])):
+                best = (start, needle)
+        return best
 
 
 class _Words:

@@ -51,25 +51,51 @@ def forms(value: bytes, encoding: str = "utf-8") -> tuple[bytes, ...]:
     """What ``value`` may look like in a stream of that ``encoding``, the longest first.
 
     As it is, with either end of line, and each of its longer lines; as in URLs, JSON and Python's
-    ``repr()``; as base64, by itself and within a longer text.
+    ``repr()``; as base64, by itself and within a longer text. None of a value that is too short.
     """
     value = stripped(value)
+    found = {*spellings(value, encoding), *lines(value, encoding)}
+    return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
+def spellings(value: bytes, encoding: str) -> Iterator[bytes]:
+    """The forms of the whole ``value``; some more than once."""
     if len(value) < SHORTEST:
-        return ()
-    found = {value, *_ends_of_lines(value), *_lines(value), *_in_urls(value), *_in_base64(value)}
-    found.update(_in_bytes_repr(value))
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
-        found.update(spelling.encode() for spelling in (*_in_json(text), *_in_repr(text)))
-        if not text.isascii():
-            found.update(text.encode(other, "backslashreplace") for other in ("ascii", "latin-1"))
-    if encoding.lower() not in ("utf-8", "utf8"):
-        found.update(encoded(form.decode(), encoding) for form in tuple(found) if _is_text(form))
-    kept = (form for form in found if len(form) >= SHORTEST)
-    return tuple(sorted(kept, key=lambda form: (-len(form), form)))
+        return
+    for group in _GROUPS:
+        for form in group(value):
+            if len(form) >= SHORTEST:
+                yield from _as_in(form, encoding)
+
+
+def beginning(value: bytes, size: int) -> bytes:
+    """Enough of ``value`` for the first ``size`` bytes of every form: those depend on it alone.
+
+    Text is not cut within a character. What takes 3 bytes of UTF-8 may take one in the stream.
+    """
+    end = 4 * size
+    while end < len(value) and end > 4 * size - 4 and value[end] & 0xC0 == 0x80:
+        end -= 1
+    return value[:end]
+
+
+def continuations(head: bytes, value: bytes, encoding: str) -> set[bytes]:
+    """The forms of ``value`` that begin with ``head``, without making all the others."""
+    found: set[bytes] = set()
+    start = beginning(value, len(head))
+    for group in _GROUPS:
+        if any(form.startswith(head) for part in group(start) for form in _as_in(part, encoding)):
+            found.update(form for part in group(value) for form in _as_in(part, encoding))
+    return {form for form in found if form.startswith(head)}
+
+
+def lines(value: bytes, encoding: str) -> Iterator[bytes]:
+    """The lines that could be a key or a part of one, of JSON-escaped text too; no prose."""
+    found = value.replace(b"\\n", b"\n").splitlines()
+    for line in found[:LINES] if len(found) > 1 else ():
+        words = line.split()
+        if len(words) == 1 and len(words[0]) >= LINE and not words[0].startswith(b"-----"):
+            yield from _as_in(words[0], encoding)
 
 
 def encoded(text: str, encoding: str) -> bytes:
@@ -77,26 +103,20 @@ def encoded(text: str, encoding: str) -> bytes:
     return (f"\n{text}").encode(encoding, "backslashreplace")[len("\n".encode(encoding)) :]
 
 
-def _is_text(form: bytes) -> bool:
-    try:
-        form.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _as_in(form: bytes, encoding: str) -> Iterator[bytes]:
+    yield form
+    if encoding.lower() not in ("utf-8", "utf8"):
+        try:
+            yield encoded(form.decode(), encoding)
+        except UnicodeDecodeError:
+            pass
 
 
-def _ends_of_lines(value: bytes) -> tuple[bytes, ...]:
+def _as_it_is(value: bytes) -> Iterator[bytes]:
+    yield value
     unix = value.replace(b"\r\n", b"\n")
-    return unix, unix.replace(b"\n", b"\r\n")
-
-
-def _lines(value: bytes) -> Iterator[bytes]:
-    """The lines that could be a key or a part of one, of JSON-escaped text too; no prose."""
-    lines = value.replace(b"\\n", b"\n").splitlines()
-    for line in lines[:LINES] if len(lines) > 1 else ():
-        words = line.split()
-        if len(words) == 1 and len(words[0]) >= LINE and not words[0].startswith(b"-----"):
-            yield words[0]
+    yield unix
+    yield unix.replace(b"\n", b"\r\n")
 
 
 def _in_urls(value: bytes) -> Iterator[bytes]:
@@ -111,12 +131,12 @@ def _in_urls(value: bytes) -> Iterator[bytes]:
             yield text.translate(table).encode("latin-1")
 
 
-def _in_json(text: str) -> Iterator[str]:
-    plain = text.translate(_JSON)
+def _in_json(value: bytes) -> Iterator[bytes]:
+    plain = _text(value).translate(_JSON)
     ascii_only = plain.translate({ord(code): _utf16(code) for code in set(plain) if code > "~"})
-    for spelling in (plain, ascii_only):
+    for spelling in (plain.encode(), ascii_only.encode()):
         yield spelling
-        yield spelling.replace("/", "\\/")
+        yield spelling.replace(b"/", b"\\/")
 
 
 def _utf16(character: str) -> str:
@@ -124,17 +144,27 @@ def _utf16(character: str) -> str:
     return "".join(f"\\u{digits[start : start + 4]}" for start in range(0, len(digits), 4))
 
 
-def _in_repr(text: str) -> Iterator[str]:
+def _in_repr(value: bytes) -> Iterator[bytes]:
+    text = _text(value)
     # with a double quote in front, repr() has to escape the single ones
-    for spelling in (repr('"' + text)[2:-1], ascii('"' + text)[2:-1]):
-        yield spelling
-        yield spelling.replace("\\'", "'")
+    for spelling in (repr('"' + text)[2:-1], ascii('"' + text)[2:-1], repr(b'"' + value)[3:-1]):
+        yield spelling.encode()
+        yield spelling.replace("\\'", "'").encode()
 
 
-def _in_bytes_repr(value: bytes) -> Iterator[bytes]:
-    spelling = repr(b'"' + value)[3:-1].encode()
-    yield spelling
-    yield spelling.replace(b"\\'", b"'")
+def _in_other_encodings(value: bytes) -> Iterator[bytes]:
+    text = _text(value)
+    if not text.isascii():
+        yield text.encode("ascii", "backslashreplace")
+        yield text.encode("latin-1", "backslashreplace")
+
+
+def _text(value: bytes) -> str:
+    """``value`` as text; empty where it is none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _in_base64(value: bytes) -> Iterator[bytes]:
@@ -143,8 +173,11 @@ def _in_base64(value: bytes) -> Iterator[bytes]:
         code = b2a_base64(bytes(before) + value, newline=False)
         spellings = [code[start : (before + len(value)) * 8 // 6]]
         if not before:
-            lines = (code[at : at + _WRAPPED] for at in range(0, len(code), _WRAPPED))
-            spellings += code, code.rstrip(b"="), b"\n".join(lines)
+            wrapped = (code[at : at + _WRAPPED] for at in range(0, len(code), _WRAPPED))
+            spellings += code, code.rstrip(b"="), b"\n".join(wrapped)
         for spelling in spellings:
             yield spelling
             yield spelling.translate(_TO_URL_SAFE)
+
+
+_GROUPS: Final = (_as_it_is, _in_urls, _in_json, _in_repr, _in_other_encodings, _in_base64)
