@@ -52,7 +52,7 @@ class Container:
     def entering(self, argv: Sequence[str]) -> list[str]:
         """The command line, for this machine's host, that runs argv inside."""
         namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
-        enter = ["/usr/bin/nsenter", f"--target={self.leader}", *namespaces, "--root", "--wd=/"]
+        enter = ["/usr/bin/nsenter", f"--target={self.leader}", *namespaces, "--root", "--wdns=/"]
         return [*enter, "--", "/usr/bin/setpriv", "--pdeathsig=KILL", "--", *argv]
 
     def reboot(self) -> None:
