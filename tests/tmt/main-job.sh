@@ -42,8 +42,8 @@ credhelper-decrypt-run -e API_KEY="$name" "$work/deploy.sh" || status=$?
 [[ $status == 7 ]]
 
 # a service reads the same store
-systemd-run --quiet --wait --pipe --property="LoadCredentialEncrypted=$name" \
-    /bin/bash -c '[[ $(<"$CREDENTIALS_DIRECTORY/tmt_api_key") == dummy-value-1 ]]'
+[[ $(systemd-run --quiet --wait --pipe --property="LoadCredentialEncrypted=$name" \
+    /bin/bash -c 'cat "$CREDENTIALS_DIRECTORY/tmt_api_key"') == dummy-value-1 ]]
 
 printf 'dummy-value-2\n' | credhelper rotate "$name"
 credhelper-decrypt-run "$work/report.py" 2 >/dev/null
