@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from credhelper import hostkey
 from tests.real import namespace
 from tests.real.conftest import HOST_KEY, OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher
 
@@ -533,3 +534,27 @@ def test_on_a_terminal_it_is_folded_and_coloured(credhelper: Runs) -> None:
     assert "\x1b[33m" not in plain
     lines = re.sub(r"\x1b\[[0-9;]*[mK]|.*\r", "", plain).splitlines()
     assert max(len(line) for line in lines if "$ sudo" not in line) <= 80
+
+
+@pytest.mark.usefixtures("host")
+def test_the_command_against_stored_core_dumps_is_understood_by_systemd(
+    check: Callable[..., Found],
+) -> None:
+    Path(CORE_PATTERN).write_text("|/usr/lib/systemd/systemd-coredump %P %u\n")
+    found = check()
+    assert found.blamed == {("core-dumps", "core dumps")}
+    mend(found)
+    assert check().findings == []
+
+
+def test_the_hashed_machine_id_is_systemds() -> None:
+    machine_id = hostkey.machine_id()
+    assert machine_id
+    told = subprocess.run(
+        ["/usr/bin/systemd-id128", "machine-id", f"--app-specific={hostkey._APPLICATION.hex()}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert hostkey.hashed(machine_id).hex() == told.stdout.strip()
+    assert not hostkey.is_foreign()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from credhelper import envelope, expiry
+from tests.machines import tpm
 from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Record, Runs, launcher, unseal
 
 
@@ -144,3 +145,25 @@ def test_a_rotation_meanwhile_is_not_lost(
         assert credhelper("rotate", f"key{number}", input=b"new").status == 0
         resealing.wait()
         assert unseal(STORE / f"key{number}") == b"new"
+
+
+def test_to_a_tpm_and_back(credhelper: Runs, sealed: Callable[..., Path], tmp_path: Path) -> None:
+    path = sealed("my_api_key", b"sk")
+    with tpm.served(tmp_path / "tpm") as chip:
+        device = f"--tpm2-device={chip.device}"
+        to_both = credhelper("reseal", "my_api_key", "--with-key=host+tpm2", device)
+        assert to_both.out == "resealed my_api_key, bound to: host+tpm2, before: host\n"
+        chip.flush()
+        kept = credhelper("reseal", "my_api_key", device)
+        assert kept.out == "resealed my_api_key, bound to: host+tpm2, before: host+tpm2\n"
+        chip.flush()
+        sealed_before = path.read_bytes()
+        chip.stop()
+        gone = credhelper("reseal", "my_api_key", "--with-key=host", device)
+        assert gone.status == 1
+        assert "needs a TPM2" in gone.err
+        assert path.read_bytes() == sealed_before
+        chip.serve_tcp()
+        back = credhelper("reseal", "my_api_key", "--with-key=host", device)
+        assert back.out == "resealed my_api_key, bound to: host, before: host+tpm2\n", back.err
+    assert unseal(path) == b"sk"
