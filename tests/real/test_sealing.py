@@ -341,9 +341,10 @@ def test_no_process_shows_the_value(environment: dict[str, str]) -> None:
         process.stdin.write(value.encode())
         process.stdin.close()
         while process.poll() is None:
-            for path in Path("/proc").glob("[0-9]*/[ce][mn][dv]*"):
-                with contextlib.suppress(OSError):
-                    seen += path.read_bytes()
+            for entry in os.listdir("/proc"):
+                for file in ("cmdline", "environ") if entry.isdigit() else ():
+                    with contextlib.suppress(OSError):
+                        seen += Path("/proc", entry, file).read_bytes()
     assert process.returncode == 0
     for word in (b"encrypt\0--name=my_api_key", b"decrypt\0--newline=no"):
         assert word in seen
