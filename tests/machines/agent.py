@@ -12,9 +12,10 @@ import json
 import os
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
-PORT = "/dev/virtio-ports/machine-agent"
+NAME = "machine-agent"
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +41,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def port() -> str:
+    """The device of the port that the virtual machine has for this program."""
+    for name in Path("/sys/class/virtio-ports").glob("*/name"):
+        if name.read_text().strip() == NAME:
+            return f"/dev/{name.parent.name}"
+    raise FileNotFoundError(NAME)
+
+
 def ready() -> None:
     """Tells systemd that the agent serves."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -49,18 +58,18 @@ def ready() -> None:
 
 def main() -> None:
     """Serves until the machine goes down."""
-    with open(PORT, "r+b", buffering=0) as port:
+    with open(port(), "r+b", buffering=0) as channel:
         ready()
-        port.write(b'{"ready": true}\n')
+        channel.write(b'{"ready": true}\n')
         pending = b""
         while True:
-            pending += port.read(65536) or b""
+            pending += channel.read(65536) or b""
             while b"\n" in pending:
                 line, _, pending = pending.partition(b"\n")
                 reply = json.dumps(answer(json.loads(line))).encode() + b"\n"
                 view = memoryview(reply)
                 while view:
-                    view = view[port.write(view) :]
+                    view = view[channel.write(view) :]
 
 
 if __name__ == "__main__":

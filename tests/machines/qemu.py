@@ -22,62 +22,68 @@ from tests.machines.machine import Machine
 from tests.machines.nspawn import BootFailed
 from tests.machines.tpm import TPM
 
-BOOT_TIMEOUT = 240  # seconds
-SHUTDOWN_TIMEOUT = 120  # seconds
+START_TIMEOUT = 30  # seconds, for qemu itself
+BOOT_TIMEOUT = 240
+SHUTDOWN_TIMEOUT = 120
 _DISK = "1500M"  # sparse
 
 
 @dataclass
 class VirtualMachine:
-    """A Transport; `tpm` is the chip that the next start finds in the machine."""
+    """A Transport; `tpm` is the chip that the next start finds, None where it finds none."""
 
     root: Path
     scratch: Path
-    tpm: TPM
+    tpm: TPM | None
     process: subprocess.Popen[bytes] | None = None
     channel: socket.socket | None = None
     answers: IO[bytes] | None = None
+    serial: IO[bytes] | None = None  # what it writes to /dev/ttyS0; ends with its power
+
+    @property
+    def _console(self) -> Path:
+        return self.scratch / "console"
+
+    @property
+    def disk(self) -> Path:
+        """The raw disk, as the machine sees it when its power is cut."""
+        return self.scratch / "disk"
 
     def start(self) -> None:
         """Switches it on; returns when its agent serves. Raises BootFailed."""
-        if self.tpm.process is None:
+        chip = []
+        if self.tpm:
             self.tpm.serve_socket(self.scratch / "tpm")
-        console = self.scratch / "console"
-        agent = self.scratch / "agent"
-        agent.unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(agent))
-            listener.listen()
+            chip = ["-chardev", f"socket,id=tpm,path={self.scratch}/tpm"]
+            chip += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
+        with _listening(self.scratch / "agent") as agent, _listening(self.scratch / "ttyS0") as tty:
             self.process = subprocess.Popen(
                 [
                     "/usr/bin/setpriv", "--pdeathsig=KILL", "--", "/usr/bin/qemu-system-x86_64",
                     "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
                     "-m", "1024", "-smp", "2", "-no-reboot", "-nodefaults", "-display", "none",
                     "-kernel", str((self.root / "vmlinuz").resolve()),
-                    "-initrd", str((self.root / "initrd.img").resolve()),
-                    "-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1",
-                    "-drive", f"file={self.scratch}/disk,format=raw,if=virtio",
+                    "-append", "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1",
+                    "-drive", f"file={self.disk},format=raw,if=none,id=disk",
+                    "-device", "nvme,drive=disk,serial=disk",  # in the kernel: no initrd needed
                     "-device", "virtio-rng-pci",
-                    "-serial", f"file:{console}",
+                    "-chardev", f"socket,id=tty,path={self.scratch}/ttyS0,logfile={self._console}",
+                    "-serial", "chardev:tty",
                     "-device", "virtio-serial-pci",
-                    "-chardev", f"socket,id=agent,path={agent}",
+                    "-chardev", f"socket,id=agent,path={self.scratch}/agent",
                     "-device", "virtserialport,chardev=agent,name=machine-agent",
-                    "-chardev", f"socket,id=tpm,path={self.scratch}/tpm",
-                    "-tpmdev", "emulator,id=tpm0,chardev=tpm",
-                    "-device", "tpm-crb,tpmdev=tpm0",
+                    *chip,
                 ],
                 stdin=subprocess.DEVNULL, stderr=(self.scratch / "qemu").open("ab"),
             )  # fmt: skip
-            listener.settimeout(BOOT_TIMEOUT)
-            self.channel, _ = listener.accept()
+            self.channel, _ = agent.accept()
+            self.serial = tty.accept()[0].makefile("rb")
         self.answers = self.channel.makefile("rb")
         try:
             self._answer(BOOT_TIMEOUT)
         except (OSError, EOFError) as error:
-            text = console.read_text(errors="replace") + (self.scratch / "qemu").read_text()
-            raise BootFailed(
-                f"the virtual machine did not boot: {error!r}\n{text[-3000:]}"
-            ) from None
+            text = self._console.read_text(errors="replace") + (self.scratch / "qemu").read_text()
+            raise BootFailed(f"the virtual machine is not up: {error!r}\n{text[-3000:]}") from None
 
     def execute(
         self, argv: Sequence[str], stdin: bytes, environment: Mapping[str, str], timeout: float
@@ -129,7 +135,8 @@ class VirtualMachine:
         self.process.wait(timeout)
         if self.channel:
             self.channel.close()
-        self.tpm.stop()
+        if self.tpm:
+            self.tpm.stop()
 
     def _answer(self, timeout: float) -> dict[str, Any]:
         assert self.channel and self.answers
@@ -139,6 +146,15 @@ class VirtualMachine:
             raise EOFError("the virtual machine went down")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _listening(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    listener.settimeout(START_TIMEOUT)
+    return listener
 
 
 @contextlib.contextmanager
@@ -157,4 +173,5 @@ def booted() -> Iterator[Machine]:
             if machine.process:
                 machine.process.kill()
                 machine.process.wait()
-            machine.tpm.stop()
+            if machine.tpm:
+                machine.tpm.stop()

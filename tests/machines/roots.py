@@ -33,7 +33,7 @@ _SYSTEM = (
 ).split()
 _PACKAGING = (
     "file make patch unzip python3-pip python3-setuptools python3-wheel python3-pytest "
-    "python3-hypothesis"
+    "python3-hypothesis hyperfine"
 ).split()
 _KERNEL = "linux-image-cloud-amd64 initramfs-tools udev kmod".split()
 
@@ -53,6 +53,7 @@ _FILES = {
     "etc/hosts": "127.0.0.1 localhost machine\n::1 localhost\n",
     "etc/hostname": "machine\n",
     "etc/machine-id": "",
+    "etc/default/locale": "",
 }
 
 _AGENT_UNIT = """\
@@ -105,7 +106,6 @@ RECIPES = {
         (*_SYSTEM, *_KERNEL),
         files={
             **_FILES,
-            "etc/fstab": "/dev/vda / ext4 rw 0 1\n",
             "usr/local/lib/machine-agent.py": Path(agent.__file__).read_text(),
             "etc/systemd/system/machine-agent.service": _AGENT_UNIT,
         },
