@@ -25,6 +25,7 @@ VERBS: Final = (
     "check",
     "import",
     "reseal",
+    "leaks",
     "log",
     "sudoers",
 )

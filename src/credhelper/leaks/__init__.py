@@ -1,0 +1,1 @@
+"""Do the values of credentials stand in a tree, or anywhere in its Git history?"""
