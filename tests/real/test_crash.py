@@ -165,6 +165,26 @@ def test_systemd_creds_killed_at_every_call(
         nowhere(NEW)
 
 
+@pytest.mark.parametrize("verb", ["rotate"])
+def test_interrupted_at_every_call(
+    verb: str, start: Start, credhelper: Runs, tmp_path: Path
+) -> None:
+    for call in points(verb, start, tmp_path / "trace"):
+        start()
+        finished = struck(verb, call, "signal=INT")
+        value = found()
+        if finished.returncode == 0:  # what it had to do was done
+            assert value == NEW * LENGTH, call
+        else:
+            assert finished.returncode == 130, (call, finished.stderr)
+            assert value in ALLOWED[verb], call
+            assert finished.stderr == (
+                b"credhelper: error: interrupted\n"
+                b"credhelper: hint: what was in the store is whole; run it again\n"
+            ), call
+        assert_clean(credhelper)
+
+
 FAULTS: Final = {
     "write": ["ENOSPC", "EIO", "EDQUOT"],
     "openat": ["ENOSPC", "EMFILE", "EROFS"],
