@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the records."""
-    name = CredentialName(arguments.name) if arguments.name else None
+    name = None if arguments.name is None else CredentialName(arguments.name)
     records = [_record(entry) for entry in _entries(arguments.since)]
     if name:
         records = [record for record in records if name in record["credentials"].split()]

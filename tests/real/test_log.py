@@ -1,0 +1,145 @@
+"""``credhelper log`` on the records of a real journald."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from credhelper import audit
+from tests.real.conftest import JOURNAL, Machine, Runs
+
+JOURNALD: Final = "/usr/lib/systemd/systemd-journald"
+CONFIGURATION: Final = """[Journal]
+Storage=volatile
+ReadKMsg=no
+Audit=no
+"""
+
+
+@pytest.fixture
+def journald(machine: Machine) -> Iterator[list[Path]]:
+    """A journald of the namespace's own, in the place of what listens there in other tests."""
+    aside = JOURNAL.parent / "aside"
+    JOURNAL.rename(aside)
+    Path("/etc/systemd").mkdir(exist_ok=True)
+    Path("/etc/systemd/journald.conf").write_text(CONFIGURATION)
+    with subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL) as process:
+        while not JOURNAL.exists():
+            assert process.poll() is None
+            time.sleep(0.005)  # it tells nobody but systemd when it is ready
+        yield machine.written
+        process.terminate()
+    aside.rename(JOURNAL)
+    shutil.rmtree("/run/log/journal")
+
+
+@pytest.fixture
+def records(journald: list[Path], credhelper: Runs) -> Callable[..., list[dict[str, str]]]:
+    """``records(count, ...)`` waits for journald to have stored that many and returns them."""
+    assert journald
+
+    def read(count: int, *options: str) -> list[dict[str, str]]:
+        deadline = time.monotonic() + 30
+        while True:
+            finished = credhelper("log", "--json", *options)
+            assert finished.status == 0, finished.err
+            found: list[dict[str, str]] = json.loads(finished.out)
+            if len(found) >= count or time.monotonic() > deadline:
+                assert len(found) == count, found
+                return found
+
+    return read
+
+
+def test_changes_are_shown_newest_last(
+    credhelper: Runs, records: Callable[..., list[dict[str, str]]]
+) -> None:
+    ada = {"SUDO_USER": "ada"}
+    assert credhelper("add", "my_api_key", input="sk-1234", env=ada).status == 0
+    assert credhelper("rotate", "my_api_key", input="sk-5678", env=ada).status == 0
+    assert credhelper("remove", "my_api_key", "--yes").status == 0
+    assert credhelper("add", "other", input="sk-1234").status == 0
+    found = records(4)
+    assert [(r["operation"], r["credentials"], r["invoking_user"]) for r in found] == [
+        ("add", "my_api_key", "ada"),
+        ("rotate", "my_api_key", "ada"),
+        ("remove", "my_api_key", "root"),
+        ("add", "other", "root"),
+    ]
+    assert "sk-" not in str(found)
+    assert [r["operation"] for r in records(3, "my_api_key")] == ["add", "rotate", "remove"]
+    heading, *lines = credhelper("log", "other").out.splitlines()
+    assert heading.split() == ["TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT"]
+    assert [line.split()[2:] for line in lines] == [["store", "root", "other", "add"]]
+
+
+def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -> None:
+    assert credhelper("add", "my_api_key", input="x").status == 0
+    records(1)
+    records(1, "--since=-1h")
+    finished = credhelper("log", "--since=+1h")
+    assert (finished.status, finished.out) == (0, "")
+    assert finished.err == "credhelper: note: the journal has no records of that\n"
+    finished = credhelper("log", "--since=sometime")
+    assert finished.status == 2
+    assert finished.err.splitlines() == [
+        "credhelper: error: --since: Failed to parse timestamp: sometime",
+        "credhelper: hint: write it as in systemd.time(7), such as -1d",
+    ]
+
+
+def test_what_others_write_is_not_taken_for_ours(
+    credhelper: Runs, records: Callable[..., list[dict[str, str]]]
+) -> None:
+    forged = (
+        f"MESSAGE_ID={audit.STORE_CHANGE}\nMESSAGE=x\nCREDHELPER_OPERATION=add\n"
+        "CREDHELPER_INVOKING_USER=mallory\nCREDHELPER_CREDENTIALS=my_api_key\n"
+    )
+    subprocess.run(
+        [
+            *("/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+            *("/usr/bin/logger", "--journald"),
+        ],
+        input=forged.encode(),
+        check=True,
+    )
+    assert credhelper("add", "my_api_key", input="x").status == 0
+    assert [record["invoking_user"] for record in records(1)] == ["root"]
+
+
+def test_a_journal_that_cannot_be_read_is_told(credhelper: Runs) -> None:
+    # a file in the place of journalctl: the real one gives no other error to meet
+    stand_in = Path("/run/journalctl")
+    stand_in.write_text("#!/bin/sh\necho 'No journal files were opened' >&2\nexit 1\n")
+    stand_in.chmod(0o755)
+    subprocess.run(["/bin/mount", "--bind", stand_in, "/usr/bin/journalctl"], check=True)
+    try:
+        finished = credhelper("log")
+        stand_in.chmod(0o644)
+        not_run = credhelper("log")
+    finally:
+        subprocess.run(["/bin/umount", "/usr/bin/journalctl"], check=True)
+        stand_in.unlink()
+    assert finished.status == 1
+    assert finished.err.splitlines() == [
+        "credhelper: error: journalctl failed: No journal files were opened",
+        "credhelper: hint: see journalctl(1)",
+    ]
+    assert not_run.status == 1
+    assert not_run.err.splitlines()[0] == (
+        "credhelper: error: /usr/bin/journalctl: Permission denied"
+    )
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", ""])
+def test_a_bad_name(credhelper: Runs, name: str) -> None:
+    finished = credhelper("log", name)
+    assert finished.status == 2
+    assert finished.err.startswith("credhelper: error: credential name ")
