@@ -119,6 +119,12 @@ lint-package: rpm $(PACKAGING)/.made ## lint what the package brings, each kind 
 check-package: venv lint-package ## build the RPM, lint everything that goes into it, and test it (root)
 	$(RUN)/python -m pytest tests/package $(PYTESTFLAGS)
 
+.PHONY: check-rpm-py-installer
+check-rpm-py-installer: rpm ## read the package with bindings built for this Python (downloads RPM's source)
+	$(PYTHON) -m venv build/venv-rpm-py-installer
+	build/venv-rpm-py-installer/bin/python -m pip install -q rpm-py-installer pytest -e .
+	build/venv-rpm-py-installer/bin/python -m pytest --noconftest tests/package/test_rpm.py
+
 .PHONY: mock
 mock: srpm ## build the RPMs in Fedora's own build root with mock (Fedora only)
 	mock -r $(or $(MOCK_ROOT),fedora-rawhide-x86_64) --resultdir build/mock $(outdir)/credhelper-$(VERSION)-*.src.rpm
