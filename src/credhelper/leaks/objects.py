@@ -197,22 +197,23 @@ def _careful(repository: Repository, matcher: Matcher, progress: Progress) -> Su
         repository, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)"
     ) as listing:
         oids = [line.split()[0].decode() for line in listing.output if line.strip()]
-    for _ in range(RESTARTS):
+    if not oids:
+        result.unread += listing.problems or ["Git cannot read it"]
+    restarts = 0
+    while oids and restarts < RESTARTS:
+        restarts += 1
         lines = "".join(f"{oid}\n" for oid in oids).encode()
         with git(repository, "cat-file", "--buffer", "--batch", lines=lines) as running:
             reading = _read(running, matcher, result, progress)
             good = finished(running) == 0 and reading.complete
         if good:
-            oids = []
-            break
+            return result
         # Git ends at an object that it cannot read, before or after its header
         done = oids.index(reading.last) if reading.last in oids else -1
         if reading.complete:
             done += 1
         result.unread.append(_unreadable(oids[min(done, len(oids) - 1)]))
         oids = oids[done + 1 :]
-        if not oids:
-            break
     if oids:
         result.unread.append(f"{len(oids):,} objects were not read: too many are damaged")
     return result

@@ -30,7 +30,7 @@ class Hit:
     Paths are as the system has them (os.fsdecode), values in them replaced by <credential>;
     hidden tells that this happened. In the history, path is relative to the work tree, commit
     the first that has the value there, ref what leads to one of those commits, remote_branch
-    a branch of a remote that does.
+    a branch of a remote (origin/main) that does.
     """
 
     credential: str
@@ -135,7 +135,7 @@ def _place(versions: list[Hit]) -> list[str]:
     remote = next((version.remote_branch for version in versions if version.remote_branch), "")
     ref = next((version.ref for version in versions if version.ref), "")
     if remote:
-        state = f"a remote has it: {remote.removeprefix('refs/remotes/')}"
+        state = f"a remote has it: {remote}"
     elif ref:
         state = f"in {ref}, in no branch of a remote"
     else:

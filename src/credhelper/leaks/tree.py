@@ -199,6 +199,7 @@ def _enter(stack: list[_Level]) -> Iterator[Entry]:
     if is_git := _is_git(base, names):
         yield GitDirectory(level.path, level.descriptor)
     if level.in_objects:
+        yield from _lost(level, files)
         files = [name for name in files if not OBJECT.fullmatch(name)]
     level = replace(
         level, names=iter(sorted(directories)), is_git=is_git, in_git=is_git or level.in_git
@@ -208,11 +209,24 @@ def _enter(stack: list[_Level]) -> Iterator[Entry]:
     for name in sorted(links):
         path = os.path.join(level.path, name)
         try:
-            yield Text(path, os.readlink(name, dir_fd=level.descriptor), False)
+            target = os.readlink(name, dir_fd=level.descriptor)
+            yield Text(path, target, False)
+            if name == b".git":
+                status = os.lstat(name, dir_fd=level.descriptor)
+                yield Pointer(path, os.path.join(level.path, target), status.st_uid)
         except OSError as error:
             yield Unread(path, f"cannot be read: {reason(error)}")
     for name in sorted(files):
         yield from _file(level, name)
+
+
+def _lost(level: _Level, files: list[bytes]) -> Iterator[Unread]:
+    """Packs that Git itself does not see."""
+    for name in files:
+        if name.startswith(b"tmp_pack_"):
+            yield Unread(os.path.join(level.path, name), "the rest of a fetch that was interrupted")
+        if name.endswith(b".pack") and name[:-5] + b".idx" not in files:
+            yield Unread(os.path.join(level.path, name), "a pack without index: git index-pack")
 
 
 def _file(level: _Level, name: bytes) -> Iterator[Entry]:
