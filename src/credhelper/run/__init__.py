@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from credhelper import audit, loading, script, sealing, store, trust
+from credhelper import audit, script, sealing, store, trust
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
 from credhelper.run import environment, hardening, identity, interpreter, options
 
@@ -84,7 +84,7 @@ def main() -> None:
                 sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
             values = _all_or_none(results)
             variables = delivery.variables(plan.variables, values)
-            _record(plan, digest)
+            record = _record(plan, digest)
             os.environ.clear()
             os.environ.update(plan.environment)
             if values:
@@ -106,7 +106,7 @@ def main() -> None:
             raise RunnerFailed("out of memory", "free some, then try again") from None
     except CredentialError as error:
         _fail(error, target, chosen)
-    _start(plan, values, variables)
+    _start(plan, values, variables, record)
 
 
 def _planned(chosen: Options) -> Plan:
@@ -165,8 +165,9 @@ def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, by
     return values
 
 
-def _fields(plan: Plan, digest: str) -> dict[str, str]:
-    return {
+def _record(plan: Plan, digest: str) -> dict[str, str]:
+    """Records the run; the fields with which to record what it decrypts on demand."""
+    fields = {
         "CREDHELPER_CREDENTIALS": " ".join(plan.names),
         "CREDHELPER_SCRIPT": plan.script.real or plan.script.path,
         "CREDHELPER_SCRIPT_SHA256": digest,
@@ -174,21 +175,19 @@ def _fields(plan: Plan, digest: str) -> dict[str, str]:
         "CREDHELPER_RUN_AS": plan.account.pw_name,
         "CREDHELPER_INTERPRETER": plan.interpreter.shown,
     }
-
-
-def _record(plan: Plan, digest: str) -> None:
-    fields = _fields(plan, digest)
     names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
     message = (
         f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "
         f"as {fields['CREDHELPER_RUN_AS']} with {names}"
     )
+    # without a journal, said once; only root can decrypt more
     recorded = audit.record(audit.RUN, message, fields)
-    if recorded and plan.account.pw_uid == 0:
-        loading.observe(lambda name, _: audit.on_demand(name, fields))
+    return fields if recorded and plan.account.pw_uid == 0 else {}
 
 
-def _start(plan: Plan, values: dict[str, bytes], variables: dict[str, str]) -> None:
+def _start(
+    plan: Plan, values: dict[str, bytes], variables: dict[str, str], record: dict[str, str]
+) -> None:
     """Runs the script, in this process or in its place."""
     from credhelper.run import python
 
@@ -197,12 +196,14 @@ def _start(plan: Plan, values: dict[str, bytes], variables: dict[str, str]) -> N
         from credhelper.run import execution
 
         try:
-            execution.execute(plan, values, variables, mask=mask)
+            execution.execute(plan, values, variables, record, mask=mask)
         except CredentialError as error:
             _fail(error, plan.options.target, plan.options)
     os.environ.update(variables)
     if mask:
-        python.mask(values, on_demand=plan.account.pw_uid == 0)
+        python.mask(values)
+    if record:
+        python.record_on_demand(record)
     values.clear()
     variables.clear()
     plan.script.close()

@@ -33,7 +33,9 @@ def main() -> None:
     for variable, name in plan["environment"].items():
         os.environ[variable] = os.fsdecode(values[name])
     if plan["mask"]:
-        python.mask(values, on_demand=plan["on_demand"])
+        python.mask(values)
+    if plan["record"]:
+        python.record_on_demand(plan["record"])
     del values
     if plan["module"]:
         python.run_module(plan["path"], plan["arguments"])

@@ -21,15 +21,21 @@ _MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads
 
 
 def execute(
-    plan: Plan, names: Collection[str], variables: Mapping[str, str], *, mask: bool
+    plan: Plan,
+    names: Collection[str],
+    variables: Mapping[str, str],
+    record: Mapping[str, str],
+    *,
+    mask: bool,
 ) -> NoReturn:
     """Becomes the script's interpreter, for which ``names`` are in the credentials directory.
 
-    ``variables`` are set for it. Raises :class:`Untrusted`.
+    ``variables`` are set for it; ``record`` holds the fields of the journal's record where
+    decrypting on demand is to be recorded too. Raises :class:`Untrusted`.
     """
     if plan.interpreter.kind == interpreter.PYTHON:
         program: str | int = plan.interpreter.argv[0]
-        argv = _python(plan, mask=mask)
+        argv = _python(plan, record, mask=mask)
     else:
         os.environ.update(variables)
         arguments = [_with_paths(argument, names) for argument in plan.options.arguments]
@@ -47,7 +53,7 @@ def execute(
         ) from None
 
 
-def _python(plan: Plan, *, mask: bool) -> list[str]:
+def _python(plan: Plan, record: Mapping[str, str], *, mask: bool) -> list[str]:
     """The command line that starts ``bootstrap`` with the plan behind a descriptor in memory."""
     python, *flags = plan.interpreter.argv
     described = {
@@ -59,7 +65,7 @@ def _python(plan: Plan, *, mask: bool) -> list[str]:
         "names": list(map(str, plan.names)),
         "environment": {variable: str(name) for variable, name in plan.variables.items()},
         "mask": mask,
-        "on_demand": plan.account.pw_uid == 0,
+        "record": record,
     }
     descriptor = os.memfd_create("credhelper", 0)
     with open(descriptor, "wb", closefd=False) as file:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sys
 
+from credhelper import loading
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
 
-def mask(values: Mapping[str, bytes], *, on_demand: bool) -> None:
+def mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
     from credhelper.run import masking
 
@@ -24,12 +26,15 @@ def mask(values: Mapping[str, bytes], *, on_demand: bool) -> None:
             f"credhelper: note: too short to be masked: {', '.join(short)}",
             file=sys.stderr,
         )
-    maskers = masking.install(values)
-    if on_demand:
-        from credhelper import loading
+    for masker in masking.install(values):
+        loading.observe(masker.add)
 
-        for masker in maskers:
-            loading.observe(masker.add)
+
+def record_on_demand(fields: Mapping[str, str]) -> None:
+    """Has the journal told what the script loads from the store; ``fields`` are of its run."""
+    from credhelper import audit
+
+    loading.observe(lambda name, _: audit.on_demand(name, fields))
 
 
 def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
