@@ -78,10 +78,10 @@ def parse(argv: list[str]) -> Options:
             if option in ("--help", "--version"):
                 return options
             continue
-        if value is None:
-            if not left:
-                raise RunnerFailed(f"{option} needs {takes}", _HINT)
+        if value is None and left:
             value = left.pop(0)
+        if not value:  # such as --user "$UNSET", which is not to mean root
+            raise RunnerFailed(f"{option} needs {takes}", _HINT)
         _take(options, option, value)
         if option == "-m":
             break
