@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -167,3 +169,20 @@ def test_to_a_tpm_and_back(credhelper: Runs, sealed: Callable[..., Path], tmp_pa
         back = credhelper("reseal", "my_api_key", "--with-key=host", device)
         assert back.out == "resealed my_api_key, bound to: host, before: host+tpm2\n", back.err
     assert unseal(path) == b"sk"
+
+
+def test_interrupted(sealed: Callable[..., Path], environment: dict[str, str]) -> None:
+    for number in range(20):
+        sealed(f"key{number:02}", b"sk")
+    words = [*launcher("credhelper"), "reseal", "--all"]
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as resealing:
+        assert resealing.stdout
+        assert resealing.stderr
+        assert resealing.stdout.readline().startswith("resealed key00")
+        resealing.send_signal(signal.SIGINT)
+        said = resealing.stderr.read()
+    assert resealing.returncode == 130
+    assert re.search(r"error: interrupted after [0-9]+ of 20\n", said)
+    assert {unseal(path) for path in STORE.glob("key*")} == {b"sk"}

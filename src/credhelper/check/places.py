@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -53,10 +54,10 @@ def places() -> list[Place]:
             continue
         try:
             for name in os.listdir(descriptor):
-                if name not in found and not name.startswith("."):
+                if name in found or name.startswith("."):
+                    continue
+                with suppress(FileNotFoundError):  # removed meanwhile
                     found[name] = _place(descriptor, directory, name)
-        except FileNotFoundError:  # removed meanwhile
-            continue
         finally:
             os.close(descriptor)
     return [found[name] for name in sorted(found)]

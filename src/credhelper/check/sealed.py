@@ -71,7 +71,6 @@ def findings(
     unsealed: Unsealed,
     *,
     max_age_days: float | None,
-    allow_null: bool,
     tpm2_there: bool,
 ) -> Iterator[Finding]:
     """What is amiss with each credential."""
@@ -82,7 +81,7 @@ def findings(
         if error := unsealed.errors.get(place.name):
             yield _of_error(place, error)
         if place.name in unsealed.expiring:
-            yield _expiring(place, allow_null=allow_null)
+            yield _expiring(place)
         if name := name_finding(place, unseals=place.name in unsealed.values):
             yield name
         if place.name in unsealed.values:
@@ -114,12 +113,17 @@ def _of_error(place: Place, error: CredentialError) -> Finding:
     if isinstance(error, NameMismatch):
         rule, mend = "embedded-name", command("rm", "--", place.path)
         right = f"{place.directory}/{error.embedded}"
-        if error.embedded == fitting_name(error.embedded) and not os.path.lexists(right):
+        if (
+            error.embedded
+            and error.embedded == fitting_name(error.embedded)
+            and not os.path.lexists(right)
+        ):
             mend = command("mv", "-n", "--", place.path, right)
         evidence = f"was sealed under the name {error.embedded}"
     elif isinstance(error, CredentialExpired):
         rule = "expired"
-        evidence += f", on {expiry.shown(expiry.last_valid_second(place.name, place.blob))}"
+        if end := _end(place):
+            evidence += f", on {expiry.shown(end)}"
     elif isinstance(error, NullKeyRefused):
         rule, mend = "null-key", command("credhelper", "reseal", place.name)
     elif isinstance(error, TPMUnavailable):
@@ -130,16 +134,21 @@ def _of_error(place: Place, error: CredentialError) -> Finding:
     return _failure(rule, place, evidence, mend)
 
 
-def _expiring(place: Place, *, allow_null: bool) -> Finding:
-    end = expiry.last_valid_second(place.name, place.blob, allow_null=allow_null)
-    return Finding(
-        Severity.WARNING,
-        Area.CREDENTIALS,
-        "expires-soon",
-        place.path,
-        f"expires on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days",
-        _rotate(place),
-    )
+def _end(place: Place) -> int | None:
+    """When it expires; None where that cannot be found out any more."""
+    try:
+        return expiry.last_valid_second(place.name, place.blob, allow_null=True)
+    except CredentialError:  # it did unseal, but its TPM has had enough
+        return None
+
+
+def _expiring(place: Place) -> Finding:
+    when = f"within {SOON_DAYS} days"
+    if end := _end(place):
+        when = f"on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days"
+    evidence = f"expires {when}"
+    mend = _rotate(place)
+    return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, mend)
 
 
 def _kept(place: Place, max_age_days: float | None, *, tpm2_there: bool) -> Iterator[Finding]:

@@ -118,7 +118,6 @@ def _findings(asked: _Asked) -> list[Finding]:
             chosen,
             unsealed,
             max_age_days=asked.max_age_days,
-            allow_null=asked.allow_null,
             tpm2_there=_tpm2_there(),
         )
     if asked.scripts and asked.names:  # a script may name any of them

@@ -1,0 +1,116 @@
+"""Findings on what does not unseal: each error with the command that fits it. No key is used."""
+
+from __future__ import annotations
+
+import os
+import time
+from base64 import b64encode
+
+import pytest
+
+from credhelper import expiry, store
+from credhelper.check import sealed
+from credhelper.check.places import Place
+from credhelper.errors import (
+    CredentialError,
+    CredentialExpired,
+    DamagedCredential,
+    NameMismatch,
+    NullKeyRefused,
+    PCRsChanged,
+    SealingTimeout,
+    TPMLockedOut,
+    TPMUnavailable,
+)
+
+HOST = b64encode(bytes.fromhex("5a1c6a86df9d4096b1d5a65e0862f19a") + bytes(80))
+TPM2 = b64encode(bytes.fromhex("0c7cc07b117645919c4b0bea08bc20fe") + bytes(80))
+
+
+def place(name: str = "a", blob: bytes = HOST, directory: str = store.WRITTEN) -> Place:
+    now = int(time.time())
+    status = os.stat_result((0o100600, 1, 1, 1, 0, 0, len(blob), now, now, now))
+    return Place(name, directory, status, blob)
+
+
+def findings(
+    error: CredentialError | None = None, *, expiring: bool = False, **places: bytes
+) -> list[tuple[str, str]]:
+    there = [place(name, blob) for name, blob in places.items()] or [place()]
+    unsealed = sealed.Unsealed(
+        values={} if error else {one.name: b"x" for one in there},
+        errors={"a": error} if error else {},
+        expiring=frozenset("a" if expiring else ""),
+        untried=frozenset(),
+    )
+    found = sealed.findings(there, unsealed, max_age_days=None, tpm2_there=True)
+    return [(finding.rule, finding.mend) for finding in found]
+
+
+def mismatch(embedded: str) -> NameMismatch:
+    error = NameMismatch("credential a was sealed under another name")
+    error.embedded = embedded
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "rule", "mend"),
+    [
+        (DamagedCredential("is damaged"), "does-not-unseal", "sudo credhelper rotate a"),
+        (PCRsChanged("x"), "does-not-unseal", "sudo credhelper rotate a"),
+        (TPMUnavailable("x"), "does-not-unseal", "sudo credhelper rotate a --with-key=host"),
+        (TPMLockedOut("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
+        (SealingTimeout("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
+        (NullKeyRefused("x"), "null-key", "sudo credhelper reseal a"),
+        (
+            mismatch("b"),
+            "embedded-name",
+            f"sudo mv -n -- {store.WRITTEN}/a {store.WRITTEN}/b",
+        ),
+        (mismatch("../b"), "embedded-name", f"sudo rm -- {store.WRITTEN}/a"),
+        (mismatch(""), "embedded-name", f"sudo rm -- {store.WRITTEN}/a"),
+    ],
+)
+def test_each_error_has_its_command(error: CredentialError, rule: str, mend: str) -> None:
+    assert findings(error) == [(rule, mend)]
+
+
+@pytest.mark.parametrize(("expiring", "rule"), [(False, "expired"), (True, "expires-soon")])
+def test_when_it_expires_may_be_unknown(
+    monkeypatch: pytest.MonkeyPatch, expiring: bool, rule: str
+) -> None:
+    def last_valid_second(*_: object, **__: object) -> int:
+        raise TPMLockedOut("is locked out")
+
+    monkeypatch.setattr(expiry, "last_valid_second", last_valid_second)
+    error = None if expiring else CredentialExpired("credential a has expired")
+    assert (rule, "sudo credhelper rotate a") in findings(error, expiring=expiring)
+
+
+def test_where_there_is_a_tpm_the_host_key_alone_is_noted() -> None:
+    assert findings(a=HOST, b=TPM2) == [
+        ("host-key-alone", "sudo credhelper reseal a --with-key=host+tpm2")
+    ]
+
+
+def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
+    error = DamagedCredential("is damaged")
+    there = [place(directory="/usr/lib/credstore.encrypted")]
+    unsealed = sealed.Unsealed({}, {"a": error}, frozenset(), frozenset())
+    (finding,) = sealed.findings(there, unsealed, max_age_days=None, tpm2_there=False)
+    assert finding.mend == "sudo credhelper add a"
+
+
+def test_a_host_key_that_would_be_deleted_is_not_used() -> None:
+    unsealed = sealed.unseal([place()], allow_null=False, host_key_usable=False)
+    assert unsealed.untried == {"a"}
+    assert not unsealed.errors
+    assert not unsealed.values
+
+
+def test_how_many_are_bound_to_what() -> None:
+    places = [place("a", HOST), place("b", HOST), place("c", TPM2), place("d", b"strange")]
+    assert sealed.facts(places) == [
+        "4 credentials: 2 bound to host, 1 bound to tpm2, 1 bound to unknown"
+    ]
+    assert sealed.facts([]) == ["no credentials yet"]
