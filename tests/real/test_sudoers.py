@@ -1,0 +1,148 @@
+"""``credhelper sudoers`` with the real visudo; what sudo makes of it is in tests/package."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real import namespace
+from tests.real.conftest import Runs
+
+DIRECTORY = Path("/etc/sudoers.d")
+DROP_IN = DIRECTORY / "credhelper-report"
+VISUDO = "/usr/sbin/visudo"
+
+
+@pytest.fixture(autouse=True)
+def empty_directory() -> None:
+    """No drop-in but the tests' own."""
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(0o750)
+
+
+@pytest.fixture
+def report() -> Iterator[str]:
+    """A script that root alone can change."""
+    path = Path("/usr/local/lib/jobs/report.py")
+    path.parent.mkdir(0o755)
+    path.write_text("print('a report')\n")
+    yield str(path)
+    shutil.rmtree(path.parent)
+
+
+@pytest.fixture
+def refusing_visudo() -> Iterator[None]:
+    """Stands in for a visudo that refuses: the real one accepts whatever we write."""
+    namespace.mount("/usr/bin/false", VISUDO, "", 0x1000)  # MS_BIND
+    yield
+    namespace.unmount(VISUDO)
+
+
+def test_it_prints_what_visudo_accepts_and_writes_nothing(credhelper: Runs, report: str) -> None:
+    finished = credhelper("sudoers", report, "--group", "root")
+    assert finished.status == 0
+    granted = f"/usr/bin/credhelper-decrypt-run --root-owned {report}"
+    assert finished.out.endswith(f"\n%root ALL=(root) NOPASSWD: NOSETENV: {granted}\n")
+    assert list(DIRECTORY.iterdir()) == []
+    subprocess.run([VISUDO, "-csqf", "-"], input=finished.stdout, check=True)
+
+
+def test_it_installs_with_the_mode_that_sudo_wants(credhelper: Runs, report: str) -> None:
+    finished = credhelper("sudoers", report, "--user", "nobody", "--password", "--install")
+    assert finished.status == 0
+    assert finished.out == (
+        f"{DROP_IN}: the user nobody may now type, with their own password:\n"
+        f"  sudo credhelper-decrypt-run --root-owned {report}\n"
+    )
+    assert [path.name for path in DIRECTORY.iterdir()] == [DROP_IN.name]
+    status = DROP_IN.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o440, 0, 0)
+    printed = credhelper("sudoers", report, "--user", "nobody", "--password")
+    assert DROP_IN.read_bytes() == printed.stdout
+
+
+def test_it_installs_the_same_twice(credhelper: Runs, report: str) -> None:
+    first = credhelper("sudoers", report, "--group", "root", "--install")
+    written = DROP_IN.stat()
+    again = credhelper("sudoers", report, "--group", "root", "--install")
+    assert (again.status, again.stdout) == (0, first.stdout)
+    assert DROP_IN.stat().st_ino == written.st_ino
+
+
+def test_it_leaves_another_drop_in_alone(credhelper: Runs, report: str) -> None:
+    credhelper("sudoers", report, "--group", "root", "--install")
+    before = DROP_IN.read_bytes()
+    finished = credhelper("sudoers", report, "--group", "root", "--password", "--install")
+    assert finished.status == 1
+    assert finished.err == (
+        f"credhelper: error: {DROP_IN} is there and grants something else\n"
+        f"credhelper: hint: sudo rm {DROP_IN}\n"
+    )
+    assert DROP_IN.read_bytes() == before
+
+
+def test_a_symbolic_link_is_followed_to_what_is_granted(credhelper: Runs, report: str) -> None:
+    link = Path("/usr/local/lib/jobs/today")
+    link.symlink_to(report)
+    finished = credhelper("sudoers", str(link), "--user", "nobody", "--install")
+    assert f"--root-owned {report}\n" in finished.out
+    assert f"--root-owned {report}\n" in DROP_IN.read_text()
+
+
+@pytest.mark.usefixtures("refusing_visudo")
+def test_what_visudo_refuses_is_not_installed(credhelper: Runs, report: str) -> None:
+    finished = credhelper("sudoers", report, "--group", "root", "--install")
+    assert finished.status == 1
+    assert finished.err.startswith("credhelper: error: visudo refuses the drop-in: ")
+    assert list(DIRECTORY.iterdir()) == []
+
+
+def test_there_has_to_be_a_directory(credhelper: Runs, report: str) -> None:
+    DIRECTORY.rmdir()
+    finished = credhelper("sudoers", report, "--group", "root", "--install")
+    assert finished.status == 1
+    assert finished.err == (
+        "credhelper: error: /etc/sudoers.d: No such file or directory\n"
+        "credhelper: hint: install sudo\n"
+    )
+
+
+@pytest.mark.parametrize("who", ["--group", "--user"])
+def test_a_name_that_nobody_has_is_refused(credhelper: Runs, report: str, who: str) -> None:
+    kind = who[2:]
+    finished = credhelper("sudoers", report, who, "nobody-has-this", "--install")
+    assert finished.status == 2
+    assert finished.err == (
+        f"credhelper: error: there is no {kind} nobody-has-this\n"
+        f"credhelper: hint: see getent {'passwd' if kind == 'user' else 'group'}\n"
+    )
+    assert list(DIRECTORY.iterdir()) == []
+
+
+def test_a_number_needs_no_name(credhelper: Runs, report: str) -> None:
+    finished = credhelper("sudoers", report, "--user", "#4242")
+    assert finished.status == 0
+    assert "\n#4242 ALL=(root) " in finished.out
+
+
+@pytest.mark.parametrize(("mode", "owner"), [(0o666, 0), (0o644, 65534)])
+def test_a_script_that_others_can_change_is_refused(
+    credhelper: Runs, report: str, mode: int, owner: int
+) -> None:
+    Path(report).chmod(mode)
+    shutil.chown(report, owner)
+    finished = credhelper("sudoers", report, "--group", "root", "--install")
+    assert finished.status == 1
+    assert finished.err.startswith(f"credhelper: error: {report} ")
+    assert list(DIRECTORY.iterdir()) == []
+
+
+def test_a_script_that_is_missing_is_refused(credhelper: Runs) -> None:
+    finished = credhelper("sudoers", "/opt/nothing.py", "--group", "root")
+    assert finished.status == 1
+    assert finished.err.startswith("credhelper: error: /opt/nothing.py is not there\n")
