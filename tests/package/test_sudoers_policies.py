@@ -6,6 +6,7 @@ thing ran, so most tests look at the output of what would run, not at who refuse
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -271,6 +272,19 @@ def test_what_is_installed_works_at_once(jobs: Machine) -> None:
     assert refused_by_sudo(jobs, *PINNED)
     again = credhelper_sudoers(jobs, REPORT, "--user", "bob", "--install")
     assert (again.returncode, again.stdout) == (0, done.stdout)
+
+
+def test_check_has_nothing_against_what_the_project_grants(jobs: Machine) -> None:
+    def findings() -> list[str]:
+        shown = jobs.run(["/usr/bin/credhelper", "check", "--json"]).stdout
+        found = json.loads(shown)["findings"]
+        return [f["evidence"] for f in found if f["area"] == "sudoers"]
+
+    credhelper_sudoers(jobs, REPORT, "--user", "bob", "--install")
+    allow(jobs, policy(1))
+    assert findings() == []
+    allow(jobs, policy(2))
+    assert findings() == []
 
 
 def test_another_drop_in_is_left_alone(jobs: Machine) -> None:
