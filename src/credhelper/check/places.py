@@ -17,8 +17,8 @@ from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# what packages bring is no secret: anybody may read it
-_PUBLIC: Final = ("/usr/lib/",)
+# what is installed there is for every machine, and no secret: anybody may read it
+_PUBLIC: Final = ("/usr/",)
 _CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -126,11 +126,11 @@ def _directory(directory: str, status: os.stat_result) -> Iterator[Finding]:
         )
     if mode & 0o022:
         severity, what = Severity.FAILURE, "others can replace credentials"
-    elif mode & 0o077 and not f"{directory}/".startswith(_PUBLIC):
+    elif mode & 0o077 and not directory.startswith(_PUBLIC) and os.listdir(directory):
         severity, what = Severity.WARNING, "others see which credentials there are"
     else:
         return
-    wanted = 0o755 if f"{directory}/".startswith(_PUBLIC) else 0o700
+    wanted = 0o755 if directory.startswith(_PUBLIC) else 0o700
     yield _finding(
         severity,
         "store-mode",
