@@ -58,6 +58,7 @@ def main() -> None:
     target = ""
     try:
         try:
+            hardening.open_standard_streams()
             chosen = options.parse(sys.argv[1:])
             if chosen.has("--help") or chosen.has("--version"):
                 _tell(chosen)

@@ -36,7 +36,7 @@ def apply() -> None:
     os.umask(0o077)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, systemd-creds would end unseen
     _limits()
-    _descriptors()
+    os.closerange(3, 0x7FFFFFFF)
     if not sys.flags.isolated:
         raise RunnerFailed(
             "the runner was started without python3 -I", "call credhelper-decrypt-run itself"
@@ -78,10 +78,15 @@ def _limits() -> None:
             resource.setrlimit(which, limits)
         except (OSError, ValueError):  # without CAP_SYS_RESOURCE: as much as is allowed
             hard = resource.getrlimit(which)[1]
-            resource.setrlimit(which, (hard, hard))
+            soft = hard if limits[0] == _UNLIMITED else min(limits[0], hard)
+            resource.setrlimit(which, (soft, hard))
 
 
-def _descriptors() -> None:
+def open_standard_streams() -> None:
+    """Opens those of the standard descriptors that are closed, on ``/dev/null``.
+
+    Else the next file to be opened would be read or written as one of them.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -91,7 +96,6 @@ def _descriptors() -> None:
                 os.dup2(opened, descriptor)
                 os.close(opened)
             os.set_inheritable(descriptor, True)
-    os.closerange(3, 0x7FFFFFFF)
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         if getattr(sys, name) is None:  # Python found it closed
             stream = open(descriptor, mode, closefd=False)  # noqa: SIM115 # it stays
