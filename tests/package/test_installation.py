@@ -107,6 +107,15 @@ def test_installing_makes_the_store_and_explains_the_journal(installed: Machine)
     assert "7c1f3a52e0d94b0d8a6e5f1b92c4d3e7 credhelper: A script was run" in catalog
 
 
+def test_the_store_is_set_up_without_a_clash_with_systemds_own_line(installed: Machine) -> None:
+    lines = installed.run(["/usr/bin/systemd-tmpfiles", "--cat-config"], check=True).stdout
+    assert lines.splitlines().count("d /etc/credstore.encrypted 0700 root root") == 2
+    for option in ("--dry-run", "--graceful"):
+        done = installed.run(["/usr/bin/systemd-tmpfiles", "--create", option], check=True)
+        # a complaint would name the file and the line
+        assert "credhelper.conf" not in done.stderr
+
+
 @pytest.mark.parametrize("script", ["package.sh", "main-job.sh", "sudo.sh"])
 def test_what_runs_on_fedora_runs_here(installed: Machine, script: str) -> None:
     """The tests that tmt runs on a real Fedora machine, with the package of this one."""
