@@ -500,7 +500,7 @@ def test_the_command_tells_places_and_steps_and_never_the_value(
     commit(repository, "it's", KEY)
     (repository / "file").write_bytes(KEY)
     own(repository)
-    finished = credhelper("leaks", str(repository))
+    finished = credhelper("leaks", str(repository), umask=0o077)
     assert finished.status == 1
     assert "my_api_key stands in 2 places:\n" in finished.out
     assert f"{repository}/file:1  (working tree)\n" in finished.out

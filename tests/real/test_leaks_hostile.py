@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.leaks import compressed
+from credhelper.leaks import compressed, repository
 from credhelper.leaks.matching import matcher
 from credhelper.leaks.report import Report
 from credhelper.leaks.search import search
@@ -146,6 +146,23 @@ def test_an_include_that_never_ends_is_not_read(tree: Path) -> None:
         file.write("[include]\n\tpath = fifo\n")
     own(tree)
     assert found(look(tree)) == {("my_api_key", "planted")}
+
+
+@pytest.mark.parametrize("path", ["objects/info/alternates", "packed-refs", "refs/heads/x"])
+def test_git_does_not_wait_forever(tree: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "PATIENCE", 0.2)
+    (tree / ".git/objects/info").mkdir(exist_ok=True)
+    (tree / "file").write_bytes(KEY)
+    os.mkfifo(tree / ".git" / path)
+    own(tree)
+    report = look(tree)
+    assert ("my_api_key", "file") in found(report)
+    assert "Git waits for something that never comes" in reasons(report)
+
+
+def test_without_git_the_history_is_a_finding(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "GIT", "/nowhere/git")
+    assert "there is no /nowhere/git" in reasons(look(tree))
 
 
 def test_alternates_lead_only_to_what_the_owner_can_read(tree: Path, private: Path) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 SHORTEST = 8  # bytes; anything shorter stands in every large tree by chance
 LONGEST = 4096  # bytes of a value that are searched for
 PROBE = 64  # bytes; the longest literal that the sieve looks for
-LINE = 30  # bytes; two probes of this length fit into a line of base64 or hex
+LINE = 24  # bytes; two probes of this length fit into a line of base64 or hex of 48
 
 # White space, and the two characters \n of an encoded text inside JSON, do not end a loose form.
 BREAK = re.compile(rb"\\[nrt]|[ \t\r\n]")

@@ -10,6 +10,7 @@ import fcntl
 import os
 import pwd
 import re
+import select
 import stat
 import subprocess
 import tempfile
@@ -22,7 +23,8 @@ from typing import IO
 
 GIT = "/usr/bin/git"
 NOBODY = 65534
-MOST_ERRORS = 5  # lines of Git's that are kept
+MOST_ERRORS = 1000  # bytes of what Git complains of that are kept
+PATIENCE = 30.0  # seconds that Git may do nothing at all
 PIPE = 1 << 20  # bytes; /proc/sys/fs/pipe-max-size lets everybody have it
 F_SETPIPE_SZ = 1031  # fcntl(2)
 
@@ -83,11 +85,12 @@ class Repository:
 
 @dataclass(slots=True)
 class Git:
-    """A running Git; problems holds the first lines that it wrote to standard error."""
+    """A running Git. problems is what it wrote to standard error, complete once it has ended."""
 
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     problems: list[str] = field(default_factory=list)
+    watch: Thread | None = None
 
 
 @contextmanager
@@ -101,6 +104,8 @@ def opened(path: bytes, descriptor: int, pointer_owner: int | None = None) -> It
     user = status.st_uid
     if pointer_owner not in (None, user, 0):
         raise PermissionError("the .git file leads to a repository of another user")
+    if not os.access(GIT, os.X_OK):
+        raise PermissionError(f"there is no {GIT}: sudo dnf install git-core")
     if user != os.geteuid() and os.geteuid() != 0:
         raise PermissionError("only root can read the repository of another user")
     with ExitStack() as stack:
@@ -108,7 +113,9 @@ def opened(path: bytes, descriptor: int, pointer_owner: int | None = None) -> It
         shared = os.fstat(common)
         if shared.st_uid != user:
             raise PermissionError("its commondir file leads to a repository of another user")
-        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="credhelper-leaks-"))
+        name = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="credhelper-leaks-", dir="/run")
+        )
         stand_in = Path(name)
         _furnish(stand_in, descriptor, common)
         identity = (shared.st_dev, shared.st_ino)
@@ -146,15 +153,14 @@ def git(
         )
         assert process.stdout and process.stderr  # noqa: S101 - both are PIPE
         running = Git(process, process.stdout)
-        reader = Thread(target=_collect, args=(process.stderr, running.problems))
-        reader.start()
+        running.watch = Thread(target=_watch, args=(running, process.stderr.fileno()))
+        running.watch.start()
         try:
             yield running
         finally:
             process.kill()
+            finished(running)
             process.stdout.close()
-            process.wait()
-            reader.join()
             process.stderr.close()
 
 
@@ -172,13 +178,36 @@ def set_pipe_size(descriptor: int) -> None:
 
 def finished(running: Git) -> int:
     """Git's exit status, after all of its output was read."""
-    return running.process.wait()
+    status = running.process.wait()
+    if running.watch:
+        running.watch.join()
+    return status
 
 
-def _collect(errors: IO[bytes], problems: list[str]) -> None:
-    for line in errors:
-        if len(problems) < MOST_ERRORS:
-            problems.append(line[:200].decode(errors="replace").strip())
+def _watch(running: Git, errors: int) -> None:
+    """Collect what Git complains of, and end it if it waits for what never comes, as on a FIFO."""
+    text, before = b"", -1.0
+    while True:
+        if select.select([errors], [], [], PATIENCE)[0]:
+            piece = os.read(errors, 4096)
+            if not piece:
+                break
+            text += piece[: MOST_ERRORS - len(text)]
+            continue
+        spent = _spent(running.process.pid)
+        if spent == before and not select.select([running.output], [], [], 0)[0]:
+            running.problems.append("Git waits for something that never comes")
+            running.process.kill()
+        before = spent
+    running.problems.extend(text.decode(errors="replace").splitlines())
+
+
+def _spent(process: int) -> float:
+    """The processor time that a process has taken (proc(5), /proc/PID/schedstat)."""
+    try:
+        return float(Path(f"/proc/{process}/schedstat").read_text().split()[0])
+    except (OSError, IndexError):
+        return -1.0
 
 
 def _memory(content: bytes, stack: ExitStack) -> int:
@@ -247,6 +276,8 @@ def _furnish(stand_in: Path, directory: int, common: int) -> None:
     head = small_file(directory, "HEAD") or b""
     valid = re.fullmatch(rb"ref: refs/[^\0\n]+\n?|[0-9a-f]{40,64}\n?", head)
     (stand_in / "HEAD").write_bytes(head if valid else b"ref: refs/heads/none\n")
+    for name in ("config", "HEAD"):
+        (stand_in / name).chmod(0o644)
     for name in ("objects", "refs", "packed-refs", "shallow", "reftable"):
         (stand_in / name).symlink_to(f"/proc/self/fd/{common}/{name}")
     for name in ["index", *_shared_indexes(directory)]:

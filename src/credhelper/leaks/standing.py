@@ -35,9 +35,8 @@ def standings(
     placed = _placed(repository, wanted, commits, problems)
     for oid in wanted & set(commits):
         placed.setdefault(oid, {})[b""] = {oid}
-    known = _commits(
-        repository, {c for paths in placed.values() for commits in paths.values() for c in commits}
-    )
+    involved = {c for paths in placed.values() for found in paths.values() for c in found}
+    known = _commits(repository, involved, problems)
     return {
         oid: [
             Standing(path, tuple(sorted((known[c] for c in found if c in known), key=_age)))
@@ -133,18 +132,20 @@ def _words(stream: Iterable[bytes]) -> Iterable[bytes]:
         yield rest
 
 
-def _commits(repository: Repository, oids: set[str]) -> dict[str, Commit]:
-    remote = _reached(repository, "--remotes", oids)
-    named = _reached(repository, "--all", oids)
+def _commits(repository: Repository, oids: set[str], problems: list[str]) -> dict[str, Commit]:
+    remote = _reached(repository, "--remotes", oids, problems)
+    named = _reached(repository, "--all", oids, problems)
     result = {}
-    for found, pieces in contents(repository, sorted(oids), []):
+    for found, pieces in contents(repository, sorted(oids), problems):
         author = field_of(b"".join(pieces)[: 1 << 20], b"author")
         oid = found.oid
         result[oid] = Commit(oid, date_of(author), named.get(oid), remote.get(oid))
     return result
 
 
-def _reached(repository: Repository, option: str, oids: set[str]) -> dict[str, str]:
+def _reached(
+    repository: Repository, option: str, oids: set[str], problems: list[str]
+) -> dict[str, str]:
     """Of the commits those that refs lead to, with the ref that Git came from."""
     if not oids:
         return {}
@@ -155,5 +156,7 @@ def _reached(repository: Repository, option: str, oids: set[str]) -> dict[str, s
             if oid in oids:
                 found[oid] = ref
                 if len(found) == len(oids):
-                    break
+                    return found
+        if finished(running) != 0:
+            problems.extend(running.problems)
     return found

@@ -1,0 +1,156 @@
+"""The search for values: every form at every place and however it is read, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import subprocess
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credhelper.leaks import report
+from credhelper.leaks.compressed import Allowance, gunzip
+from credhelper.leaks.forms import LONGEST, forms
+from credhelper.leaks.matching import Match, matcher
+from credhelper.leaks.sieve import sieve
+from credhelper.leaks.standing import date_of
+
+NAME = "my_api_key"
+BOTH = [pytest.param(True, id="numpy"), pytest.param(False, id="plain")]
+values = st.binary(min_size=8, max_size=300).filter(lambda v: len(v.rstrip(b"\r\n")) >= 8)
+
+
+def matches(value: bytes, chunks: list[bytes], array: bool = False) -> list[Match]:
+    return list(matcher({NAME: value}, array=array).matches(chunks))
+
+
+@pytest.mark.parametrize("array", BOTH)
+@given(values, st.binary(max_size=100), st.binary(max_size=100), st.data())
+def test_every_form_is_found_however_the_data_comes(
+    array: bool, value: bytes, before: bytes, after: bytes, data: st.DataObject
+) -> None:
+    form = data.draw(st.sampled_from(forms(NAME, value)))
+    text = before + form.text + after
+    size = data.draw(st.integers(1, len(text)))
+    chunks = [text[i : i + size] for i in range(0, len(text), size)]
+    assert before.count(b"\n") + 1 in {match.line for match in matches(value, chunks, array)}
+
+
+@given(values, st.integers(48, 76), st.sampled_from([b"\n", b"\r\n", b"\n    ", b"\\n"]))
+def test_base64_and_hex_are_found_over_lines(value: bytes, width: int, end: bytes) -> None:
+    padded = bytes(20) + value + bytes(20)
+    for text in (base64.b64encode(padded), padded.hex().encode()):
+        lines = [text[i : i + width] for i in range(0, len(text), width)]
+        if len(value.rstrip(b"\r\n")) >= 13:  # what is shorter may be cut where it cannot be told
+            assert matches(value, [end.join(lines)])
+
+
+@given(values, st.binary(max_size=2000))
+def test_nothing_is_found_where_nothing_is(value: bytes, data: bytes) -> None:
+    if any(match.encoding.value == "as it is" for match in matches(value, [data])):
+        assert value.rstrip(b"\r\n") in data
+
+
+@given(
+    st.lists(st.binary(min_size=7, max_size=64), min_size=1, max_size=20),
+    st.lists(st.binary(max_size=50), max_size=20),
+    st.data(),
+)
+def test_both_sieves_let_through_the_same(
+    literals: list[bytes], others: list[bytes], data: st.DataObject
+) -> None:
+    parts = data.draw(st.permutations([*others, *literals[: len(literals) // 2]]))
+    buffer = b"".join(parts)
+    expected = {literal for literal in literals if literal in buffer}
+    for array in (True, False):
+        assert set(sieve(literals, array=array).present(buffer, len(buffer))) == expected
+
+
+def test_a_sieve_looks_only_as_far_as_it_is_told() -> None:
+    for array in (True, False):
+        assert sieve([b"abcdefgh"], array=array).present(b"x" * 9 + b"abcdefgh", 16) == []
+
+
+@given(values, st.binary(max_size=40))
+def test_no_form_of_a_value_is_left_in_what_is_shown(value: bytes, other: bytes) -> None:
+    sought = matcher({NAME: value}, array=False)
+    for form in forms(NAME, value):
+        assert form.text not in sought.redacted(other + form.text + other).replace(other, b"|")
+
+
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_values_too_short_to_search_for_are_named(size: int) -> None:
+    assert matcher({NAME: b"x" * size + b"\n"}).skipped == (NAME,)
+
+
+def test_of_a_large_value_a_part_is_enough() -> None:
+    value = bytes(i * 7919 % 251 for i in range(1 << 20))
+    assert matches(value, [value])
+    assert max(len(form.text) for form in forms(NAME, value)) <= 6 * LONGEST
+
+
+def test_the_certificate_next_to_a_key_is_no_secret() -> None:
+    body = base64.encodebytes(bytes(range(200))).decode()
+    certificate = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+    key = f"-----BEGIN EC PRIVATE KEY-----\n{body[::-1].strip()}\n-----END EC PRIVATE KEY-----\n"
+    value = (certificate + key).encode()
+    assert not matches(value, [certificate.encode()])
+    assert matches(value, [key.encode()])
+
+
+def test_nothing_shows_a_value() -> None:
+    sought = matcher({NAME: b"correct horse battery"})
+    for thing in (sought, sought.sieve, *forms(NAME, b"correct horse battery")):
+        assert "horse" not in repr(thing)
+
+
+def test_overlapping_forms_are_one_match() -> None:
+    text = "x" + "correct horse" + "y"
+    assert len(matches(b"correct horse", [text.encode("utf-16-le")])) == 1
+    twice = json.dumps({"a": "correct horse", "b": quote("correct horse")}).encode()
+    assert len(matches(b"correct horse", [twice])) == 2
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(1, 999))
+def test_gzip_data_comes_out_as_it_went_in(members: list[bytes], size: int) -> None:
+    data = b"".join(map(gzip.compress, members)) + bytes(512)
+    problems: list[str] = []
+    chunks = [data[i : i + size] for i in range(0, len(data), size)]
+    pieces = gunzip(chunks, Allowance(), problems)
+    assert b"".join(pieces) == b"".join(members)
+    assert problems == []
+
+
+@given(st.binary(max_size=300))
+def test_gzip_data_of_any_kind_is_taken(data: bytes) -> None:
+    for _ in gunzip([b"\x1f\x8b\x08" + data], Allowance(), []):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("line", "date"),
+    [
+        (b"A <a@b> 1700000000 +0000", "2023-11-14T22:13:20+00:00"),
+        (b"A <a@b> 1700000000 -0330", "2023-11-14T18:43:20-03:30"),
+        (b"A <a@b> 99999999999999999999 +0000", ""),
+        (b"A <a@b> 1 +9999", ""),
+        (b"A <a@b> x y", ""),
+        (b"", ""),
+    ],
+)
+def test_the_date_of_a_commit(line: bytes, date: str) -> None:
+    assert date_of(line) == date
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_a_path_is_quoted_as_bash_reads_it(path: str) -> None:
+    shown = report.quote(path)
+    assert shown.isprintable()
+    said = subprocess.run(
+        ["/bin/bash", "-c", f"printf %s {shown}"], capture_output=True, check=True
+    ).stdout
+    assert said == path.encode()
