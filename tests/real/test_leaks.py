@@ -377,7 +377,7 @@ def test_every_planted_value_is_found_where_it_stands_and_nowhere_else(
     report = search([os.fsencode(tree)], sought, quiet)
     assert report.problems == []
     assert found(report, tree) == plants.expected
-    shown = json.dumps(as_data(report)) + "\n".join(as_lines(report))
+    shown = json.dumps(as_data(report)) + "\n".join(line.text for line in as_lines(report))
     assert [name for name, value in plants.values.items() if value in shown.encode()] == []
 
 
@@ -437,6 +437,22 @@ def test_an_unreachable_commit_is_told_as_such(repository: Path) -> None:
     own(repository)
     (hit,) = hits(repository)
     assert (hit.path, hit.commit, hit.ref, hit.remote_branch) == ("gone", oid, "", "")
+
+
+def test_the_steps_rewrite_only_what_a_branch_or_tag_leads_to(repository: Path) -> None:
+    (repository / "stashed").write_bytes(KEY)
+    git(repository, "stash", "--quiet", "--include-untracked")
+    git(repository, "notes", "add", "--message", KEY.decode(), "HEAD")
+    oid = git(repository, "rev-parse", "HEAD")
+    own(repository)
+    report = search([os.fsencode(repository)], matcher(VALUES), quiet)
+    steps = [line.text.strip() for line in as_lines(report)][-4:]
+    assert steps == [
+        f"git -C {repository} stash drop",
+        f"git -C {repository} notes remove {oid}",
+        f"git -C {repository} reflog expire --expire=now --all",
+        f"git -C {repository} gc --prune=now",
+    ]
 
 
 def test_a_subdirectory_stands_for_its_repository(repository: Path) -> None:
@@ -554,6 +570,19 @@ def test_what_is_not_there_is_a_usage_error(credhelper: Runs, sealed: Callable[.
     finished = credhelper("leaks", "/nowhere")
     assert finished.status == 2
     assert finished.err.startswith("credhelper: error: /nowhere: no such file or directory\n")
+
+
+def test_a_terminal_gets_colours_and_whole_commands(
+    repository: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("my_api_key", KEY)
+    path = "a-path-that-is-longer-than-a-line-of-the-terminal/" * 3 + "file"
+    commit(repository, path, KEY)
+    finished = credhelper("leaks", str(repository), tty=[])
+    assert "\x1b[1;31mmy_api_key stands in 1 place:\x1b[0m" in finished.out
+    assert f"  --path {path}\x1b[0m" in finished.out
+    plain = credhelper("leaks", str(repository), env={"NO_COLOR": "1"}, tty=[])
+    assert "31m" not in plain.out
 
 
 def test_progress_is_shown_at_a_terminal(

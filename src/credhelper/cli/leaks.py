@@ -14,7 +14,7 @@ from credhelper.errors import CredentialError, CredentialNotFound, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from credhelper.leaks.report import Report
+    from credhelper.leaks.report import Line, Report
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,8 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         unsealed = [{"credential": name, "problem": e.problem} for name, e in failures.items()]
         terminal.print_json({**as_data(report), "not_unsealed": unsealed})
     else:
-        for line in as_lines(report):
-            print(terminal.one_line(line))
+        _print(as_lines(report))
         print(summary(report))
     for failure in failures.values():
         terminal.complain(f"not searched for: {failure.problem}", failure.hint)
@@ -99,6 +98,20 @@ def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialE
             "there are no credentials to search for", "add one: sudo credhelper add my_api_key"
         )
     return values, failures
+
+
+def _print(lines: list[Line]) -> None:
+    """Plain in a pipe, dressed on a terminal; never broken, for commands are copied from here."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            print(terminal.one_line(line.text))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(no_color=not terminal.colourful(), highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text(terminal.one_line(line.text), style=line.style))
 
 
 class _Watch:

@@ -123,7 +123,7 @@ def _at(matcher: Matcher, hit: Hit, path: bytes) -> Hit:
 
 
 def _name(matcher: Matcher, refs: Iterable[str | None]) -> str:
-    ref = next((ref for ref in refs if ref), "")
+    ref = min(filter(None, refs), key=lambda ref: not ref.startswith("refs/heads/"), default="")
     return matcher.redacted(ref.encode()).decode(errors="replace")
 
 

@@ -23,6 +23,10 @@ class Place(Enum):
     PATH_NAME = "path name in history"
 
 
+REWRITTEN = ("refs/heads/", "refs/tags/", "refs/remotes/")  # what git-filter-repo goes through
+NOT_PAST = (Place.FILE, Place.GIT_FILE, Place.FILE_NAME, Place.LINK, Place.STAGED)
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One value at one place; fields that do not apply are empty. Lines count from 1.
@@ -56,6 +60,14 @@ class Problem:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line for people, and how it is dressed on a terminal that has colours."""
+
+    text: str
+    style: str = ""
+
+
 @dataclass(slots=True)
 class Report:
     """The outcome. skipped: credentials whose values are too short to search for."""
@@ -84,18 +96,16 @@ def as_data(report: Report) -> dict[str, object]:
     }
 
 
-def as_lines(report: Report) -> list[str]:
+def as_lines(report: Report) -> list[Line]:
     """The report for people, by credential, with the steps to take; to be shown escaped."""
     lines = []
     for credential in sorted({hit.credential for hit in report.hits}):
         places = _grouped([hit for hit in report.hits if hit.credential == credential])
-        lines += [f"{credential} stands in {_count(len(places), 'place')}:"]
+        lines.append(Line(f"{credential} stands in {_count(len(places), 'place')}:", "bold red"))
         for versions in places:
             lines += _place(versions)
-        lines.append("")
-    if report.hits:
-        lines += _steps(report.hits)
-    return lines
+        lines.append(Line(""))
+    return lines + _steps(report.hits) if report.hits else lines
 
 
 def summary(report: Report) -> str:
@@ -117,64 +127,75 @@ def _grouped(hits: list[Hit]) -> list[list[Hit]]:
     return [sorted(group, key=lambda hit: hit.author_date or "9") for group in groups.values()]
 
 
-def _place(versions: list[Hit]) -> list[str]:
+def _place(versions: list[Hit]) -> list[Line]:
     hit = versions[0]
     notes = [hit.place.value]
     if hit.encoding != "as it is":
         notes.append(hit.encoding)
     if hit.compressed:
         notes.append("in gzip data")
-    where = hit.path or (f"object {hit.object[:12]}" if hit.object else "")
-    lines = [f"  {where}{f':{hit.line}' if hit.line else ''}  ({', '.join(notes)})"]
-    if hit.place in (Place.FILE, Place.GIT_FILE, Place.FILE_NAME, Place.LINK, Place.STAGED):
-        return lines
-    commits = len({version.commit for version in versions})
-    first = f"commit {hit.commit[:12]} of {hit.author_date[:10]}" if hit.commit else "in no commit"
-    if commits > 1:
-        first += f" and {commits - 1} more"
-    remote = next((version.remote_branch for version in versions if version.remote_branch), "")
-    ref = next((version.ref for version in versions if version.ref), "")
-    if remote:
-        state = f"a remote has it: {remote}"
-    elif ref:
-        state = f"in {ref}, in no branch of a remote"
-    else:
-        state = "no branch or tag leads to it"
-    return [*lines, f"      {first}; {state}"]
+    where = hit.path or f"object {hit.object[:12]}"
+    where += f":{hit.line}" if hit.line else ""
+    lines = [Line(f"  {where}  ({', '.join(notes)})")]
+    return lines if hit.place in NOT_PAST else [*lines, Line(f"      {_origin(versions)}", "dim")]
 
 
-def _steps(hits: list[Hit]) -> list[str]:
+def _origin(versions: list[Hit]) -> str:
+    """The commits that have a value, and what leads to them."""
+    first = versions[0]
+    origin = f"commit {first.commit[:12]} of {first.author_date[:10]}"
+    if not first.commit:
+        origin = "in no commit"
+    if more := len({version.commit for version in versions}) - 1:
+        origin += f" and {more:,} more"
+    if remote := next((hit.remote_branch for hit in versions if hit.remote_branch), ""):
+        return f"{origin}; a remote has it: {remote}"
+    if ref := next((hit.ref for hit in versions if hit.ref), ""):
+        return f"{origin}; in {ref}, in no branch of a remote"
+    return f"{origin}; no branch or tag leads to it"
+
+
+def _steps(hits: list[Hit]) -> list[Line]:
     names = sorted({hit.credential for hit in hits})
     lines = [
-        "1. rotate now: get a new key from the provider, revoke the old one, then",
-        *(f"     sudo credhelper rotate {shlex.quote(name)}" for name in names),
+        Line("1. rotate now: get a new key from the provider, revoke the old one, then", "bold"),
+        *(_command(f"sudo credhelper rotate {shlex.quote(name)}") for name in names),
     ]
-    past = [hit for hit in hits if hit.repository and hit.place is not Place.GIT_FILE]
-    past = [hit for hit in past if hit.place is not Place.STAGED]
+    past = [hit for hit in hits if hit.place not in NOT_PAST]
     if not past:
-        return [*lines, "2. then remove the value from the places above"]
-    lines.append("2. then, not instead, rewrite the history; clones and forks keep theirs")
+        return [*lines, Line("2. then remove the value from the places above", "bold")]
+    lines.append(
+        Line("2. then, not instead, rewrite the history; clones and forks keep theirs", "bold")
+    )
     for repository in sorted({hit.repository for hit in past}):
         lines += _rewriting(repository, [hit for hit in past if hit.repository == repository])
     return lines
 
 
-def _rewriting(repository: str, hits: list[Hit]) -> list[str]:
+def _rewriting(repository: str, hits: list[Hit]) -> list[Line]:
     """The commands that take the hits out of a repository's history."""
-    quoted = quote(repository)
-    paths = sorted({h.path for h in hits if h.place is Place.HISTORY and h.path and not h.hidden})
+    git = f"git -C {quote(repository)}"
+    led = [hit for hit in hits if hit.remote_branch or hit.ref.startswith(REWRITTEN)]
+    paths = sorted({h.path for h in led if h.place is Place.HISTORY and h.path and not h.hidden})
     lines = []
     if paths:
-        lines.append(f"     git -C {quoted} filter-repo --invert-paths \\")
-        lines += [f"       --path {quote(path)} \\" for path in paths]
-        lines[-1] = lines[-1].removesuffix(" \\")
-    if any(hit.place in (Place.MESSAGE, Place.TAG) for hit in hits):
-        lines.append(f"     git -C {quoted} filter-repo --replace-message EXPRESSIONS")
-    if any(hit.hidden or hit.place is Place.PATH_NAME for hit in hits):
-        lines.append(f"     git -C {quoted} filter-repo --filename-callback CODE")
-    lines.append(f"     git -C {quoted} reflog expire --expire=now --all")
-    lines.append(f"     git -C {quoted} gc --prune=now")
+        words = [f"{git} filter-repo --invert-paths", *(f"  --path {quote(p)}" for p in paths)]
+        lines += [_command(f"{word} \\") for word in words[:-1]] + [_command(words[-1])]
+    if any(hit.place in (Place.MESSAGE, Place.TAG) for hit in led):
+        lines.append(_command(f"{git} filter-repo --replace-message EXPRESSIONS"))
+    if any(hit.hidden or hit.place is Place.PATH_NAME for hit in led):
+        lines.append(_command(f"{git} filter-repo --filename-callback CODE"))
+    if any(hit.ref == "refs/stash" for hit in hits):
+        lines.append(_command(f"{git} stash drop"))
+    notes = sorted({hit.path.replace("/", "") for hit in hits if hit.ref == "refs/notes/commits"})
+    lines += [_command(f"{git} notes remove {quote(note)}") for note in notes]
+    lines.append(_command(f"{git} reflog expire --expire=now --all"))
+    lines.append(_command(f"{git} gc --prune=now"))
     return lines
+
+
+def _command(text: str) -> Line:
+    return Line(f"     {text}", "cyan")
 
 
 def quote(path: str) -> str:
