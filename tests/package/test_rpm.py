@@ -213,7 +213,7 @@ def test_what_the_commands_require(built: dict[str, Package], version: str) -> N
         "sudo",
         "systemd >= 250",
     }
-    assert built[COMMANDS].dependencies("recommends") == {"git-core"}
+    assert built[COMMANDS].dependencies("recommends") == {"git-core", "python3-numpy"}
 
 
 def test_what_the_library_requires(built: dict[str, Package]) -> None:
