@@ -1,7 +1,7 @@
 """Sealing and unsealing: the only place that runs systemd-creds(1).
 
 A value goes in and comes out through a pipe, never through a file or an argument. What systemd
-refuses becomes a typed error; its wording differs by version, and that is met here, once.
+refuses becomes a typed error (see ``refusals``).
 """
 
 from __future__ import annotations
@@ -9,22 +9,13 @@ from __future__ import annotations
 from credhelper import envelope
 from credhelper.errors import (
     CredentialError,
-    CredentialExpired,
     DamagedCredential,
     DecryptionFailed,
     EncryptionFailed,
-    HostKeyMissing,
     InvalidValue,
-    NameMismatch,
-    NotPermitted,
-    NullKeyRefused,
-    PCRsChanged,
     SealingTimeout,
     StoreFailed,
     SystemdMissing,
-    TPMLockedOut,
-    TPMUnavailable,
-    WrongMachine,
 )
 from credhelper.process import Process, wait_any
 
@@ -43,144 +34,7 @@ TIME_LIMIT_SECONDS: Final = 90.0  # for one credential: slow TPMs take seconds, 
 # Nothing of the caller's: SYSTEMD_CREDENTIAL_* changes what is checked, LC_* the wording.
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"}
 _SIDE_BY_SIDE: Final = 16
-_NULL_KEY_TEXT: Final = "null key, but that's not allowed"
 _NULL_KEY_ONCE: Final = "tpm2-absent"  # what systemd before 253 calls the null key
-
-_SEAL_AGAIN: Final = "seal it anew from the source: sudo credhelper rotate {name}"
-_NO_TPM: Final = (
-    "needs a TPM2, and none answers here",
-    "see systemd-creds has-tpm2; if it is gone for good, give the value anew with --with-key=host",
-)
-_OTHER_TPM: Final = (
-    "was sealed with another TPM, or with this one before it was cleared",
-    "it cannot be unsealed here; " + _SEAL_AGAIN,
-)
-_OTHER_PCRS: Final = (
-    "is bound to PCRs of the TPM that have changed since",
-    "after a firmware or Secure Boot change, " + _SEAL_AGAIN,
-)
-_OTHER_KIND: Final = (
-    "needs a kind of key that this systemd-creds does not know",
-    "update systemd, or choose another --with-key=",
-)
-_ROOT_ONLY: Final = ("may be unsealed by root only", "run it with sudo")
-_BAD_PCRS: Final = (
-    "cannot be bound to those PCRs",
-    "write --tpm2-pcrs= as in systemd-creds(1), such as 7 or 7+11",
-)
-# What systemd-creds 252 to 262 say, the more telling line first.
-_REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
-    (
-        "Embedded credential name",
-        NameMismatch,
-        "was sealed under another name",
-        "a sealed credential cannot be renamed: put the file back under its own name, "
-        "or add it anew: sudo credhelper add {name}",
-    ),
-    (
-        "time passed",
-        CredentialExpired,
-        "has expired",
-        "give it a new value: sudo credhelper rotate {name}",
-    ),
-    (
-        "invalidated before",
-        EncryptionFailed,
-        "would have expired already",
-        "give --not-after= a time to come, such as +90d",
-    ),
-    (
-        "Failed to parse --not-after",
-        EncryptionFailed,
-        "cannot be given that time to expire",
-        "write --not-after= as in systemd.time(7), such as +90d or 2030-01-31",
-    ),
-    ("parse PCR", EncryptionFailed, *_BAD_PCRS),
-    ("PCR number out of range", EncryptionFailed, *_BAD_PCRS),
-    (
-        "scoped to",
-        DecryptionFailed,
-        "is sealed for one user, not for the system",
-        "seal it without --user or --uid: sudo credhelper rotate {name}",
-    ),
-    (
-        _NULL_KEY_TEXT,
-        NullKeyRefused,
-        "is sealed with the null key, which protects nothing",
-        "seal it with a real key: sudo credhelper reseal {name}",
-    ),
-    (
-        "(0x00000921)",  # TPM_RC_LOCKOUT, as the TPM2 libraries write it
-        TPMLockedOut,
-        "cannot be unsealed: the TPM is locked out after failed attempts",
-        "wait some minutes before trying again; do not repeat it in a loop",
-    ),
-    ("(0x000a000a)", TPMUnavailable, *_NO_TPM),  # TSS2_TCTI_RC_IO_ERROR: it went away meanwhile
-    ("IO failure", TPMUnavailable, *_NO_TPM),
-    ("Failed to create TPM2 context", TPMUnavailable, *_NO_TPM),
-    ("TPM policy does not match", PCRsChanged, *_OTHER_PCRS),
-    ("policy digest does not match", PCRsChanged, *_OTHER_PCRS),
-    ("unseal secret using TPM2: Operation not permitted", PCRsChanged, *_OTHER_PCRS),
-    ("integrity check failed", WrongMachine, *_OTHER_TPM),
-    ("unseal secret using TPM2: State not recoverable", WrongMachine, *_OTHER_TPM),
-    (
-        "incorrect key?",
-        WrongMachine,
-        "was sealed on another machine, or altered since",
-        "restore the file, or " + _SEAL_AGAIN,
-    ),
-    (
-        "local credential key: Permission denied",
-        NotPermitted,
-        "needs the host key, which only root may read",
-        "run it with sudo",
-    ),
-    (
-        "Failed to determine local credential",
-        HostKeyMissing,
-        "needs the host key /var/lib/systemd/credential.secret, which is missing, damaged or "
-        "of another machine id",
-        "restore that file and /etc/machine-id from a backup, or " + _SEAL_AGAIN,
-    ),
-    (
-        "Encrypted file too short",
-        DamagedCredential,
-        "is damaged: the file is too short",
-        "restore the file, or " + _SEAL_AGAIN,
-    ),
-    (
-        "corrupted data",
-        DamagedCredential,
-        "is damaged or of a newer format",
-        "restore the file, or " + _SEAL_AGAIN,
-    ),
-    (
-        "Failed to read encrypted credential data",
-        DamagedCredential,
-        "is damaged: the file is not a sealed credential",
-        "restore the file, or " + _SEAL_AGAIN,
-    ),
-    (
-        "unrecognized option",
-        SystemdMissing,
-        "needs a newer systemd-creds",
-        "update systemd, or leave that option out",
-    ),
-    ("Unknown key type", SystemdMissing, *_OTHER_KIND),
-    ("Failed to parse key type", SystemdMissing, *_OTHER_KIND),
-    (
-        "too long",
-        InvalidValue,
-        "is too large",
-        "systemd unseals at most about 870,000 bytes; keep large data elsewhere, sealed with a key "
-        "that is a credential",
-    ),
-    ("TPM", TPMUnavailable, *_NO_TPM),
-    ("tcti", TPMUnavailable, *_NO_TPM),
-    ("Permission denied", NotPermitted, *_ROOT_ONLY),
-    ("PermissionDenied", NotPermitted, *_ROOT_ONLY),  # an ordinary user's, through Varlink
-    ("InteractiveAuthenticationRequired", NotPermitted, *_ROOT_ONLY),  # the same with polkit
-)
 
 
 def seal(
@@ -283,14 +137,15 @@ class Unsealing:
             try:
                 bound = envelope.binding(blob)
             except DamagedCredential as error:
-                self._results[name] = DamagedCredential(
-                    f"credential {name} is damaged: {error.problem}",
-                    f"restore the file, or {_SEAL_AGAIN.format(name=name)}",
-                )
+                from credhelper import refusals
+
+                self._results[name] = refusals.damaged(error.problem, name)
                 continue
             if bound is envelope.NULL:
                 if not allow_null:
-                    self._results[name] = _refusal(_NULL_KEY_TEXT, name, DecryptionFailed)
+                    self._results[name] = _refusal(
+                        "null key, but that's not allowed", name, DecryptionFailed
+                    )
                     continue
                 if "--allow-null" not in self._argv and version() >= 256:
                     self._argv.append("--allow-null")
@@ -411,15 +266,6 @@ def _outcome(process: Process, name: str, failure: type[CredentialError]) -> byt
 
 
 def _refusal(text: str, name: str, failure: type[CredentialError]) -> CredentialError:
-    for needle, kind, problem, hint in _REFUSALS:
-        if needle in text:
-            error = kind(f"credential {name} {problem}", hint.format(name=name))
-            if isinstance(error, NameMismatch):
-                error.embedded = text.partition("name '")[2].partition("'")[0]
-            return error
-    last = " ".join(text.split("\n")[-2:]).strip() or "no reason given"
-    shown = "".join(c if c.isprintable() else "?" for c in last)[:200]
-    return failure(
-        f"credential {name}: systemd-creds failed: {shown}",
-        "see systemd-creds(1), and journalctl for what the kernel or the TPM said",
-    )
+    from credhelper import refusals  # seldom needed: it stays out of the way of a run
+
+    return refusals.error(text, name, failure)

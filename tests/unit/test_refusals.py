@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper import errors, sealing
+from credhelper import errors, refusals
 
 # as systemd 252, 257 and 262 print them
 SAID = [
@@ -48,7 +48,7 @@ SAID = [
 
 
 def refusal(text: str, name: str = "my_api_key") -> errors.CredentialError:
-    return sealing._refusal(text, name, errors.DecryptionFailed)
+    return refusals.error(text, name, errors.DecryptionFailed)
 
 
 @pytest.mark.parametrize(("text", "kind"), SAID, ids=[text[:30] for text, _ in SAID])
