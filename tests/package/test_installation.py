@@ -124,6 +124,24 @@ def test_what_runs_on_fedora_runs_here(installed: Machine, script: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_user_does_the_main_job_through_sudo(installed: Machine) -> None:
+    sudo = ["/usr/bin/sudo", "-n"]
+    installed.write("/etc/sudoers.d/admins", "alice ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    added = installed.as_user("alice", [*sudo, "credhelper", "add", "my_api_key"], input="dummy\n")
+    assert added.stdout == "added my_api_key, bound to: host\n"
+    script = "from credhelper import load\nprint('the key is', load('my_api_key'))\n"
+    installed.write("/home/alice/script.py", script, owner="alice")
+    runner = [*sudo, "credhelper-decrypt-run", "-c", "my_api_key", "/home/alice/script.py"]
+    assert installed.as_user("alice", runner).stdout == "the key is [credential my_api_key]\n"
+    run = "MESSAGE_ID=7c1f3a52e0d94b0d8a6e5f1b92c4d3e7"
+    [record] = installed.journal(run)
+    assert record["CREDHELPER_INVOKING_USER"] == "alice"
+    explained = installed.run(["/usr/bin/journalctl", "--catalog", "--no-pager", run], check=True)
+    assert "Subject: A script was run with credentials\n" in explained.stdout
+    assert "The script /home/alice/script.py was started for alice,\n" in explained.stdout
+    assert [line for line in explained.stdout.splitlines() if "@" in line] == []
+
+
 def test_credentials_survive_upgrade_and_downgrade(installed: Machine) -> None:
     add(installed, "my_api_key", "dummy-value")
     before = installed.read("/etc/credstore.encrypted/my_api_key")

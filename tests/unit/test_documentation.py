@@ -248,3 +248,5 @@ def test_the_catalog_explains_every_record() -> None:
     ids = {audit.RUN, audit.REFUSAL, audit.STORE_CHANGE, audit.ON_DEMAND}
     assert set(re.findall(r"^-- ([0-9a-f]{32})$", text, re.MULTILINE)) == ids
     assert set(re.findall(r"@(\w+)@", text)) <= {f"CREDHELPER_{field}" for field in FIELDS}
+    # journalctl fills in names of capitals and "_" alone: no SCRIPT_SHA256
+    assert re.findall(r"@\w*[^A-Z_@]\w*@", text) == []
