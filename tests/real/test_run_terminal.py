@@ -1,0 +1,231 @@
+"""At a terminal: a script under the runner behaves as it does when it is started plainly."""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+import termios
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.real.conftest import launcher
+from tests.real.running import VALUE, Writes
+from tests.real.terminal import PATIENCE_SECONDS, Terminal
+
+pytest_plugins = ("tests.real.runner_fixtures",)
+
+Sealed = Callable[..., Path]
+
+_TIOCGSID = 0x5429  # asm-generic/ioctls.h
+
+PYTHON_SCRIPT = """
+import os, signal, sys
+
+def size(*_):
+    os.write(1, "size {} {}\\n".format(*os.get_terminal_size()).encode())
+
+signal.signal(signal.SIGWINCH, size)
+foreground = os.getpgrp() == os.getpid() == os.tcgetpgrp(0)
+print("ready", os.isatty(0), os.isatty(1), os.isatty(2), sys.stdout.line_buffering, foreground)
+while line := sys.stdin.readline():
+    print("got", line.strip())
+raise SystemExit(5)
+"""
+BASH_SCRIPT = """#!/bin/bash
+trap 'set -- $(stty size); echo size $2 $1' WINCH
+echo ready
+while :; do
+    if read -t 0.05 -r line; then echo "got $line"; elif (($? == 1)); then exit 5; fi
+done
+"""
+KINDS = {
+    "in-process": ("/usr/bin/python3", PYTHON_SCRIPT),
+    "venv": ("/tmp/scratch/venv/bin/python3", f"#!/tmp/scratch/venv/bin/python3\n{PYTHON_SCRIPT}"),
+    "bash": ("/bin/bash", BASH_SCRIPT),
+}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as ``/proc`` shows it: ``state`` is one letter of ps(1)."""
+
+    command: str
+    parent: int
+    state: str
+
+
+def terminal_session(terminal: Terminal) -> int:
+    """The session, and so its leader, that this is the terminal of."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            answer = fcntl.ioctl(terminal.master, _TIOCGSID, struct.pack("i", 0))
+        except OSError:  # nobody's yet
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        else:
+            return int(struct.unpack("i", answer)[0])
+
+
+def beside(terminal: Terminal) -> list[Process]:
+    """What runs on the terminal besides the leader of its session."""
+    leader = terminal_session(terminal)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and entry.name != str(leader):
+            try:
+                state, parent, _, of = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+                command = (entry / "cmdline").read_text()
+            except OSError:
+                continue  # it has ended
+            if int(of) == leader:
+                found.append(Process(command, int(parent), state))
+    return found
+
+
+def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
+    """All that happens when a person runs ``command`` and uses every key; what was seen."""
+    seen: list[str] = []
+
+    def expect(text: str, until: str = "\n") -> None:
+        terminal.expect(text)
+        rest = terminal.expect(until).decode().strip()
+        seen.append(f"{text}{rest}")
+
+    def shell() -> None:
+        terminal.send("echo st''atus=$?\n")
+        expect("status=")
+
+    def start() -> None:
+        terminal.send(f"{command}\n")
+        expect("ready")
+
+    def resize(columns: int, lines: int) -> None:
+        fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        expect("size")
+
+    terminal.send("PS1='sh''ell> '; ulimit -c 0; echo $''$\n")
+    terminal.expect("shell> ")
+    start()
+    resize(101, 37)
+    terminal.send("hello\n")
+    expect("got")
+    (script,) = beside(terminal)
+    assert script.parent == terminal_session(terminal)
+    terminal.send("\x1a")  # Ctrl-Z
+    expect("Stopped", command)
+    shell()
+    terminal.send("fg\n")
+    terminal.send("again\n")
+    expect("got again")
+    resize(80, 24)
+    terminal.send("\x03")  # Ctrl-C
+    terminal.expect("shell> ")
+    shell()
+    start()
+    terminal.send("\x04")  # Ctrl-D
+    terminal.expect("shell> ")
+    shell()
+    if not bash:  # which ignores SIGQUIT, and waits for what it reads without reading
+        start()
+        terminal.send("\x1c")  # Ctrl-backslash
+        terminal.expect("shell> ")
+        shell()
+        terminal.send(f"{command} &\n")
+        terminal.expect("] ")  # its job, and number
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while [process.state for process in beside(terminal)] != ["T"]:
+            assert time.monotonic() < deadline, "a background job that reads is to be stopped"
+            time.sleep(0.01)
+        terminal.send("kill -9 %1; wait; echo do''ne\n")
+        terminal.expect("done")
+    return seen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_job_control_window_size_and_exit_status(
+    kind: str,
+    sealed: Sealed,
+    write: Writes,
+    environment: dict[str, str],
+    environment_of_venv: Path,
+    scratch: Path,
+) -> None:
+    assert environment_of_venv.exists()
+    sealed("my_api_key", VALUE)
+    program, text = KINDS[kind]
+    write(text, "job")
+    write(
+        f'#!/bin/sh\nexec {" ".join(launcher("credhelper-decrypt-run"))} -c my_api_key "$@"\n',
+        "runner",
+    )
+    seen = []
+    for command in (f"{program} ./job", "./runner ./job"):
+        shell = ["/bin/bash", "--norc", "--noprofile", "--noediting", "-i"]
+        with Terminal(shell, env=environment, cwd=str(scratch)) as terminal:
+            lines = dialogue(terminal, command, bash=kind == "bash")
+        seen.append([line.replace(command, "COMMAND") for line in lines])
+    assert seen[0] == seen[1]
+    assert "status=148" in seen[0]  # stopped
+    assert "status=130" in seen[0]
+    assert ("status=131" in seen[0]) == (kind != "bash")
+    assert "status=5" in seen[0]
+    assert "size101 37" in seen[0]
+
+
+def test_a_prompt_appears_at_once(
+    sealed: Sealed, write: Writes, environment: dict[str, str]
+) -> None:
+    sealed("my_api_key", VALUE)
+    script = write(
+        """\
+        import sys
+        from credhelper import load
+        print("Name: ", end="", flush=True)
+        name = sys.stdin.readline().strip()
+        print(f"{name} has {load('my_api_key')}")
+        answer = input(f"Go on, {name}? ")
+        print("...", end="", file=sys.stderr, flush=True)
+        sys.stdin.readline()
+        print(answer, load("my_api_key")[:9])
+        """
+    )
+    argv = [*launcher("credhelper-decrypt-run"), "-c", "my_api_key", str(script)]
+    with Terminal(argv, env=environment) as terminal:
+        terminal.expect("Name: ")
+        terminal.send("Ada\n")
+        terminal.expect("Ada has [credential my_api_key]")
+        terminal.expect("Go on, Ada? ")
+        terminal.send("yes\n")
+        terminal.expect("...")
+        terminal.send("\n")
+        terminal.expect(f"yes {VALUE[:9]}")
+        assert terminal.wait() == 0
+
+
+def test_interrupted_while_it_decrypts(
+    sealed: Sealed, write: Writes, environment: dict[str, str]
+) -> None:
+    """Ctrl-C is met from the start: nothing is run then, and systemd-creds does not stay."""
+    sealed("my_api_key", VALUE)
+    script = write("print('started')")
+    slow = "inject=openat:delay_enter=60000000:when=1"  # microseconds, at its first file
+    argv = [
+        *("/usr/bin/strace", "-f", "-qq", "-o", "/dev/null"),
+        *("-e", "trace=openat", "-P", "/var/lib/systemd/credential.secret", "-e", slow),
+        *(*launcher("credhelper-decrypt-run"), "-c", "my_api_key", str(script)),
+    ]
+    with Terminal(argv, env=environment) as terminal:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any("systemd-creds" in process.command for process in beside(terminal)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        terminal.send("\x03")
+        terminal.expect("credhelper: error: interrupted")
+        terminal.expect("credhelper: hint: nothing was run")
+        assert terminal.wait() == 125
+        assert b"started" not in terminal.shown
