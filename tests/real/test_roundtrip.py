@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import credhelper
-from credhelper import loading, sealing, store
+from credhelper import installing, loading, sealing
 from credhelper.cli import add
 from credhelper.cli.binding import Bound
 from credhelper.name import CredentialName
@@ -43,7 +43,7 @@ def test_any_bytes_come_back_through_the_library(values: list[bytes]) -> None:
     credhelper.preload(names)
     assert [credhelper.load_bytes(name) for name in names] == values
     for name in names:
-        store.remove(name)
+        installing.remove(name)
 
 
 @given(VALUES)
@@ -80,7 +80,7 @@ def test_any_name_is_refused_or_works(name: str) -> None:
     loading.forget()
     assert credhelper.load(name) == "value"
     assert (STORE / name).read_bytes()
-    store.remove(name)
+    installing.remove(name)
 
 
 @given(NAMES.filter(lambda name: "\0" not in name))

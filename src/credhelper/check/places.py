@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from credhelper import store, trust
+from credhelper import installing, store, trust
 from credhelper.check.finding import Area, Finding, Severity, command
 from credhelper.errors import CredentialError
 from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
@@ -161,7 +161,7 @@ def _leftovers() -> Iterator[Finding]:
             path,
             "was left by an interrupted write, and is no credential",
             command("rm", "-r", path),
-            store.sweep if name.startswith(store.LEFTOVER_PREFIX) else None,
+            installing.sweep if name.startswith(installing.LEFTOVER_PREFIX) else None,
         )
 
 

@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from credhelper import kernel, store
+from credhelper import installing, kernel
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, NotPermitted, UsageError
 from credhelper.version import VERSION
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
                 terminal.command(["sudo", "credhelper", *arguments]),
             )
         if parsed.verb != "check":  # which tells what was left over
-            store.sweep()
+            installing.sweep()
         status = module(parsed.verb).run(parsed)
         sys.stdout.flush()
     except CredentialError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credhelper import audit, envelope, store
+from credhelper import audit, envelope, hostkey, installing, store
 from credhelper.cli import binding, terminal, value
 from credhelper.errors import CredentialExists, EncryptionFailed
 from credhelper.name import CredentialName
@@ -59,8 +59,9 @@ def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = Fa
                 "nothing has changed; look at the disk and the TPM, then try again",
             )
 
+    hostkey.guard()
     blob = bound.seal(name, secret)
-    store.install(name, blob, verify, replace=replace)
+    installing.install(name, blob, verify, replace=replace)
     audit.store_changed("rotate" if replace else "add", [name])
     return blob
 

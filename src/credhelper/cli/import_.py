@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from credhelper import audit, dotenv_import, envelope, hostkey, sealing, store
+from credhelper import audit, dotenv_import, envelope, hostkey, installing, sealing, store
 from credhelper.cli import add, binding, terminal, value
 from credhelper.errors import CredentialError, CredentialExists, EncryptionFailed, UsageError
 
@@ -110,7 +110,7 @@ def _install(items: list[Item], there: Mapping[str, bytes], bound: Bound) -> Non
                     "nothing has changed; look at the disk and the TPM, then try again",
                 )
 
-    store.install_many(blobs, verify, there.keys() & blobs.keys())
+    installing.install_many(blobs, verify, there.keys() & blobs.keys())
     audit.store_changed("import", blobs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credhelper import inventory, sealing, store
+from credhelper import hostkey, inventory, sealing, store
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, DecryptionFailed
 
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     entries = inventory.entries()
     failures: dict[str, CredentialError] = {}
     if arguments.verify:
+        hostkey.guard()
         blobs = {entry.name: entry.blob for entry in entries if entry.blob}
         results = sealing.unseal_many(
             blobs, allow_null=arguments.allow_null, progress=terminal.progress("unsealing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from credhelper import audit, store
+from credhelper import audit, installing, store
 from credhelper.cli import terminal
 from credhelper.errors import CredentialNotFound, UsageError
 from credhelper.name import shown
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         ):
             terminal.complain(f"{terminal.one_line(name)} was not removed")
             return 1
-    store.remove(name)
+    installing.remove(name)
     audit.store_changed("remove", [name])
     print(f"removed {terminal.one_line(name)}")
     return 0

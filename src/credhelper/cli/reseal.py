@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from credhelper import audit, envelope, expiry, hostkey, inventory, store
+from credhelper import audit, envelope, expiry, hostkey, installing, inventory, store
 from credhelper.cli import binding, terminal
 from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
 from credhelper.name import CredentialName
@@ -102,7 +102,7 @@ def _reseal(name: str, wanted: Bound, *, allow_null: bool, dry: bool) -> str:
             )
 
     blob = bound.seal(name, value)
-    store.install(name, blob, verify, replace=True, modified_ns=old.status.st_mtime_ns)
+    installing.install(name, blob, verify, replace=True, modified_ns=old.status.st_mtime_ns)
     audit.store_changed("reseal", [name])
     now = envelope.binding(blob).label
     return f"resealed {name}, bound to: {now}, before: {was.label}{expires}"
