@@ -246,7 +246,7 @@ def test_the_source_package(version: str) -> None:
     generated = {text.partition(" ")[0] for text in required if text.startswith("python3dist(")}
     assert generated == {
         f"python3dist({name})"
-        for name in ("setuptools", "rich", "python-dotenv", "pytest", "hypothesis")
+        for name in ("setuptools", "rich", "python-dotenv", "hypothesis", "numpy", "pytest")
     }
     assert required - {text for text in required if text.startswith("python3dist(")} == {
         "python3-devel",
