@@ -62,6 +62,7 @@ def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
             if selected:
                 raise InvalidValue(f"line {line}: {shown(variable)} {what}", "give it a value")
             notes.append(f"line {line}: {shown(variable)} {what}, and is left out")
+            items.pop(variable, None)  # the last line of a name counts
             continue
         if variable in items:
             notes.append(f"line {line}: {variable} is there again, and this one counts")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MAXIMUM_BYTES: Final = 256 << 20
 _SHEBANG_BYTES: Final = 255  # what the kernel looks at: BINPRM_BUF_SIZE, less a zero at its end
-_OPENING: Final = b"# /// script"
+_ANY_OPENING: Final = b"# /// "
+_OPENING: Final = _ANY_OPENING + b"script"
 _EXAMPLE: Final = (
     'write it as: credentials = ["my_api_key"] and environment = { VAR = "my_api_key" }'
 )
@@ -74,10 +75,11 @@ def shebang(source: bytes) -> tuple[str, str] | None:
         return None
     line, newline, _ = source[2:_SHEBANG_BYTES].partition(b"\n")
     line = line.strip(b" \t")
-    end = min((at for at in (line.find(b" "), line.find(b"\t")) if at >= 0), default=len(line))
+    end = min((at for at in map(line.find, (b" ", b"\t", b"\0")) if at >= 0), default=len(line))
     if not line or (not newline and len(source) > _SHEBANG_BYTES and end == len(line)):
         raise RunnerFailed("the script's first line names no interpreter", "mend the #! line")
-    return os.fsdecode(line[:end]), os.fsdecode(line[end:].strip(b" \t"))
+    argument = line[end:].lstrip(b" \t").partition(b"\0")[0]  # strings of the kernel end at a zero
+    return os.fsdecode(line[:end]), os.fsdecode(argument)
 
 
 class Declared:
@@ -174,16 +176,18 @@ def _blocks(source: bytes) -> Iterator[bytes]:
     lines = source.splitlines()
     index = 0
     while index < len(lines):
-        if lines[index] != _OPENING:
+        kind = lines[index].removeprefix(_ANY_OPENING)
+        if kind == lines[index] or not kind.replace(b"-", b"x").isalnum():
             index += 1
             continue
         end = index + 1
         while end < len(lines) and (lines[end] == b"#" or lines[end].startswith(b"# ")):
             end += 1
         comment = lines[index + 1 : end]
-        if b"# ///" in comment:
+        if b"# ///" not in comment:
+            if kind == b"script" and any(b"credhelper" in line for line in comment):
+                raise _malformed("it is not closed", "end it with a line: # ///")
+        elif kind == b"script":
             content = comment[: len(comment) - 1 - comment[::-1].index(b"# ///")]
             yield b"\n".join(line[2:] for line in content)
-        elif any(b"credhelper" in line for line in comment):
-            raise _malformed("it is not closed", "end it with a line: # ///")
         index = end

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,10 +39,15 @@ class VirtualMachine:
     channel: socket.socket | None = None
     answers: IO[bytes] | None = None
     serial: IO[bytes] | None = None  # what it writes to /dev/ttyS0; ends with its power
+    _wires: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def _console(self) -> Path:
         return self.scratch / "console"
+
+    @property
+    def _log(self) -> Path:
+        return self.scratch / "log"
 
     @property
     def disk(self) -> Path:
@@ -56,7 +61,11 @@ class VirtualMachine:
             self.tpm.serve_socket(self.scratch / "tpm")
             chip = ["-chardev", f"socket,id=tpm,path={self.scratch}/tpm"]
             chip += ["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"]
-        with _listening(self.scratch / "agent") as agent, _listening(self.scratch / "ttyS0") as tty:
+        with (
+            _listening(self.scratch / "agent") as agent,
+            _listening(self.scratch / "ttyS0") as tty,
+            self._log.open("ab") as log,
+        ):
             self.process = subprocess.Popen(
                 [
                     "/usr/bin/setpriv", "--pdeathsig=KILL", "--", "/usr/bin/qemu-system-x86_64",
@@ -74,15 +83,16 @@ class VirtualMachine:
                     "-device", "virtserialport,chardev=agent,name=machine-agent",
                     *chip,
                 ],
-                stdin=subprocess.DEVNULL, stderr=(self.scratch / "qemu").open("ab"),
+                stdin=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
-            self.channel, _ = agent.accept()
-            self.serial = tty.accept()[0].makefile("rb")
-        self.answers = self.channel.makefile("rb")
+            self.channel = self._wires.enter_context(agent.accept()[0])
+            serial = self._wires.enter_context(tty.accept()[0])
+        self.serial = self._wires.enter_context(serial.makefile("rb"))
+        self.answers = self._wires.enter_context(self.channel.makefile("rb"))
         try:
             self._answer(BOOT_TIMEOUT)
         except (OSError, EOFError) as error:
-            text = self._console.read_text(errors="replace") + (self.scratch / "qemu").read_text()
+            text = self._console.read_text(errors="replace") + self._log.read_text()
             raise BootFailed(f"the virtual machine is not up: {error!r}\n{text[-3000:]}") from None
 
     def execute(
@@ -115,11 +125,16 @@ class VirtualMachine:
         assert self.channel
         self.channel.sendall(json.dumps(request).encode() + b"\n")
 
-    def cut_power(self) -> None:
-        """What is not on the disk yet is lost, and the TPM is not told to shut down."""
-        assert self.process
-        self.process.kill()
+    def cut_power(self) -> bytes:
+        """What is not on the disk yet is lost, and the TPM is not told to shut down.
+
+        Returns what had been written to the serial port and was not read yet.
+        """
+        if self.process:
+            self.process.kill()
+        written = self.serial.read() if self.serial and not self.serial.closed else b""
         self._gone(30)
+        return written
 
     def shut_down(self) -> None:
         """Goes down in order; the power is off when this returns."""
@@ -131,10 +146,9 @@ class VirtualMachine:
         self.start()
 
     def _gone(self, timeout: float) -> None:
-        assert self.process
-        self.process.wait(timeout)
-        if self.channel:
-            self.channel.close()
+        if self.process:
+            self.process.wait(timeout)
+        self._wires.close()
         if self.tpm:
             self.tpm.stop()
 
@@ -170,8 +184,4 @@ def booted() -> Iterator[Machine]:
             machine.start()
             yield Machine("vm", machine)
         finally:
-            if machine.process:
-                machine.process.kill()
-                machine.process.wait()
-            if machine.tpm:
-                machine.tpm.stop()
+            machine.cut_power()

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.machines.machine import Machine
 
 _CALL = """
 import base64, json, sys
-from credhelper import errors, sealing, store
-asked = json.loads(sys.argv[1])
-sealing.TIME_LIMIT_SECONDS = asked["options"].pop("time_limit", sealing.TIME_LIMIT_SECONDS)
-value = base64.b64decode(sys.stdin.buffer.read())
-try:
-    if asked["operation"] == "seal":
-        result = sealing.seal(asked["name"], value, **asked["options"])
-    elif asked["operation"] == "unseal":
-        result = sealing.unseal(asked["name"], value, **asked["options"])
+from credhelper import errors, load_bytes, sealing
+operation, name, options = json.loads(sys.argv[1])
+sealing.TIME_LIMIT_SECONDS = options.pop("time_limit", sealing.TIME_LIMIT_SECONDS)
+answers = []
+for line in sys.stdin:
+    given = base64.b64decode(line)
+    try:
+        if operation == "seal":
+            value = sealing.seal(name, given, **options)
+        elif operation == "unseal":
+            value = sealing.unseal(name, given, **options)
+        else:
+            value = load_bytes(name)
+    except errors.CredentialError as error:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        answers.append(["", kinds, error.problem, error.hint])
     else:
-        import credhelper
-        result = credhelper.load_bytes(asked["name"])
-except errors.CredentialError as error:
-    kinds = [kind.__name__ for kind in type(error).__mro__]
-    print(json.dumps({"kinds": kinds, "problem": error.problem, "hint": error.hint}))
-else:
-    print(json.dumps({"value": base64.b64encode(result).decode()}))
+        answers.append([base64.b64encode(value).decode(), [], "", ""])
+print(json.dumps(answers))
 """
 
 
@@ -47,26 +49,36 @@ class Outcome:
 
 def seal(machine: Machine, name: str, value: bytes, **options: str) -> Outcome:
     """sealing.seal; the outcome's value is the sealed credential."""
-    return _call(machine, "seal", name, value, options)
+    return _call(machine, "seal", name, [value], options)[0]
 
 
 def unseal(machine: Machine, name: str, blob: bytes, **options: str | bool | float) -> Outcome:
     """sealing.unseal; `time_limit` (s) stands in for the 90 s that nobody wants to wait for."""
-    return _call(machine, "unseal", name, blob, options)
+    return _call(machine, "unseal", name, [blob], options)[0]
+
+
+def unseal_each(machine: Machine, name: str, blobs: Sequence[bytes]) -> list[Outcome]:
+    """sealing.unseal of one after the other."""
+    return _call(machine, "unseal", name, blobs, {})
 
 
 def load(machine: Machine, name: str) -> Outcome:
     """credhelper.load_bytes."""
-    return _call(machine, "load", name, b"", {})
+    return _call(machine, "load", name, [b""], {})[0]
 
 
 def _call(
-    machine: Machine, operation: str, name: str, given: bytes, options: Mapping[str, object]
-) -> Outcome:
-    asked = json.dumps({"operation": operation, "name": name, "options": dict(options)})
+    machine: Machine,
+    operation: str,
+    name: str,
+    given: Sequence[bytes],
+    options: Mapping[str, object],
+) -> list[Outcome]:
+    asked = json.dumps([operation, name, dict(options)])
     python = ["/usr/bin/python3", "-I", "-W", "error", "-c", _CALL, asked]
-    done = machine.run(python, input=base64.b64encode(given), timeout=100, check=True)
-    answer = json.loads(done.stdout)
-    if "value" in answer:
-        return Outcome(value=base64.b64decode(answer["value"]))
-    return Outcome(kinds=tuple(answer["kinds"]), problem=answer["problem"], hint=answer["hint"])
+    lines = b"".join(base64.b64encode(one) + b"\n" for one in given)
+    done = machine.run(python, input=lines, timeout=100, check=True)
+    return [
+        Outcome(base64.b64decode(value), tuple(kinds), problem, hint)
+        for value, kinds, problem, hint in json.loads(done.stdout)
+    ]

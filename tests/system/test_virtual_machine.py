@@ -74,11 +74,6 @@ def bindings(machine: Machine) -> dict[str, str]:
     return {entry["name"]: entry["bound_to"] for entry in json.loads(listed)}
 
 
-def test_automatic_key_is_both(machine: Machine) -> None:
-    add(machine, "api_key", "value")
-    assert bindings(machine) == {"api_key": "host+tpm2"}
-
-
 def test_every_key_outlives_reboot_and_power_cut(machine: Machine, power: VirtualMachine) -> None:
     for key in KEYS:
         add(machine, f"by-{key.replace('+', '-')}", f"value by {key}", f"--with-key={key}")
@@ -120,9 +115,9 @@ def test_clock_set_forward_and_back(machine: Machine) -> None:
         assert library.load(machine, "api_key").value == b"value"
         machine.run(["/usr/bin/date", "--set=-1 year"], check=True)
         assert library.load(machine, "api_key").value == b"value"
-        assert bindings(machine) == {"api_key": "host+tpm2"}
+        assert list(bindings(machine)) == ["api_key"]
     finally:
-        machine.run(["/usr/sbin/hwclock", "--hctosys"], check=True)
+        machine.run(["/usr/bin/date", f"--set=@{time.time():.0f}"], check=True)
 
 
 def test_no_tpm_and_another_tpm(machine: Machine, power: VirtualMachine, chip: TPM) -> None:
@@ -163,8 +158,9 @@ def test_power_cuts_while_rotating(machine: Machine, power: VirtualMachine) -> N
         assert not found_on_disk(power, "plaintext-of-key")
         power.start()
         done = last_rotation(machine, names, last)
+        assert sorted(bindings(machine)) == names
         left = machine.run(["/usr/bin/ls", "-A", "/etc/credstore.encrypted"]).stdout.split()
-        assert sorted(left) == sorted(names)  # after the first command, nothing unfinished
+        assert sorted(left) == names  # the first command has removed what was unfinished
 
 
 def plaintext(name: str, number: int) -> str:
@@ -172,16 +168,13 @@ def plaintext(name: str, number: int) -> str:
 
 
 def cut_power_after(power: VirtualMachine, number: int, delay: float) -> int:
-    """Cuts the power `delay` seconds after that rotation; returns the last that was reported as done."""
+    """Cuts the power `delay` seconds after that rotation; returns the last one reported done."""
     assert power.serial
-    last = -1
-    for line in power.serial:
-        if report := re.search(rb"rotated (\d+)", line):
-            last = int(report[1])
-            if last == number:
-                time.sleep(delay)  # to be somewhere in the next one
-                power.cut_power()
-    return last
+    while power.serial.readline().rstrip() != b"rotated %d" % number:
+        pass
+    time.sleep(delay)  # to be somewhere in the next one
+    after = re.findall(rb"rotated (\d+)\r?\n", power.cut_power())
+    return int(after[-1]) if after else number
 
 
 def last_rotation(machine: Machine, names: list[str], reported: int) -> int:

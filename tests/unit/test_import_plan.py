@@ -68,6 +68,10 @@ def test_the_last_of_a_variable_counts_and_that_is_said() -> None:
     assert plan.notes == ("line 2: KEY is there again, and this one counts",)
 
 
+def test_a_last_line_without_a_value_takes_the_value_away() -> None:
+    assert values(b"KEY=1\nKEY=\nOTHER=2\n") == {"other": b"2"}
+
+
 def test_variables_are_not_filled_in_and_that_is_said() -> None:
     plan = dotenv_import.plan(b"KEY=a${HOME}b\n")
     assert [item.value for item in plan.items] == [b"a${HOME}b"]
