@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         status = error.exit_code
     except OSError as error:
         status = 1
-        if error.filename:
+        if isinstance(error.filename, str):
             terminal.complain(f"{error.filename}: {error.strerror}", "mend that and run it again")
         else:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet

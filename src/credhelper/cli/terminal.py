@@ -20,9 +20,7 @@ def prepare() -> None:
     """Opens closed standard streams on ``/dev/null``, and lets stdout show any file name."""
     for descriptor, stream in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, stream) is None:
-            null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: mostly this one
-            if null != descriptor:
-                os.dup2(null, descriptor)
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)  # mostly one and the same
             setattr(sys, stream, os.fdopen(descriptor, "w" if descriptor else "r"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
