@@ -184,15 +184,19 @@ def _runs(command: str, environment: dict[str, str]) -> Runs:
         before: Sequence[str] = (),
         cwd: str | Path | None = None,
         umask: int = -1,
+        measured: bool = True,
     ) -> Finished:
         """Runs the command to its end.
 
         ``input`` is given through a pipe. ``tty`` is a dialogue on a terminal instead: pairs of
         what is waited for and what is typed then; stdout and stderr are one there. ``env`` is
         added to the environment, ``before`` stands before the command line (strace, setpriv).
+        What may not write coverage's files is not ``measured``.
         """
         words = [*before, *launcher(command), *argv]
         whole = environment | dict(env or {})
+        if not measured:
+            whole = {k: v for k, v in whole.items() if not k.startswith("COVERAGE_")}
         if tty is not None:
             with Terminal(words, env=whole, cwd=str(cwd) if cwd else None) as terminal:
                 for expected, typed in tty:

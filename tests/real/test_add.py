@@ -329,7 +329,8 @@ def test_a_binding_that_cannot_be(credhelper: Runs, options: list[str], why: str
 def test_an_ordinary_user_is_told_what_to_type(credhelper: Runs, verb: str) -> None:
     argv = [verb] if verb in {"list", "log"} else [verb, "my_api_key"]
     nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    finished = credhelper(*argv, before=[*nobody, "/bin/sh", "-c", 'ulimit -Hc 0; "$@"', "sh"])
+    before = [*nobody, "/bin/sh", "-c", 'ulimit -Hc 0; "$@"', "sh"]
+    finished = credhelper(*argv, before=before, measured=False)
     assert finished.status == 1
     assert told(finished) == (f"credhelper {verb} needs root", f"sudo credhelper {' '.join(argv)}")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real import tracing
 from tests.real.conftest import OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher
 
 
@@ -221,3 +222,17 @@ def test_names_that_the_locale_cannot_show(credhelper: Runs, locale: str) -> Non
     finished = credhelper("list", env={"LC_ALL": locale, "PYTHONIOENCODING": "ascii"})
     assert finished.status == 0, finished.err
     assert len(json.loads(credhelper("list", "--json", env={"LC_ALL": locale}).out)) == 2
+
+
+def test_a_directory_that_cannot_be_listed_is_told(
+    credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("my_api_key", "x")
+    # the sweep lists it as well, and is not kept from its work by that
+    failing = "--inject=getdents64:error=EIO:when=1+"
+    before = [tracing.STRACE, "-P", str(STORE), "-o/dev/null", "--trace=getdents64", failing]
+    finished = credhelper("list", before=before, measured=False)
+    assert finished.status == 1
+    assert finished.err.splitlines()[0] == (
+        "credhelper: error: /etc/credstore.encrypted: Input/output error"
+    )

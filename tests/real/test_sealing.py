@@ -161,6 +161,16 @@ def test_many_at_once_in_their_order(blob: bytes) -> None:
     assert seen[-1] == (40, 40)
 
 
+def test_what_is_called_off_ends_at_once(stand_in: Callable[[str], None], blob: bytes) -> None:
+    stand_in("exec sleep 1000")
+    before = os.listdir("/proc/self/fd")
+    unsealing = sealing.Unsealing({"my_api_key": blob})
+    unsealing.cancel()
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
 # ---- what the real one does not do when asked: stand-ins ----
 
 

@@ -74,6 +74,13 @@ def test_one_that_hangs_does_not_keep_the_others() -> None:
     assert hanging.status == -9
 
 
+def test_each_has_its_own_time_limit() -> None:
+    patient, hasty = shell("exec sleep 1000", limit=60), shell("exec sleep 1000", limit=0.1)
+    assert wait_any([patient, hasty]) == [hasty]
+    assert patient.running
+    patient.kill()
+
+
 def test_nothing_to_wait_for() -> None:
     assert wait_any([]) == []
     assert wait_any([ended(shell("true"))]) == []
@@ -131,10 +138,12 @@ def test_where_sigchld_is_ignored_the_status_is_not_made_up() -> None:
         "wait_any([p]); p.kill()\n"
         "q = Process(['/bin/sleep', '100'], b'', {}, 0.1)\n"
         "wait_any([q])\n"
-        "print(p.status, q.status, q.timed_out)\n"
+        "r = Process(['/bin/sh', '-c', 'sleep 1 & exit'], b'', {'PATH': '/bin'}, 0.1)\n"
+        "wait_any([r])\n"  # gone itself: a child of its own holds the pipes
+        "print(p.status, q.status, q.timed_out, r.status, r.timed_out)\n"
     )
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout
-    assert out == b"None None True\n"
+    assert out == b"None None True None True\n"
 
 
 def test_a_signal_handler_in_the_middle_is_no_trouble() -> None:
