@@ -75,24 +75,35 @@ def run(credentials: int, megabytes: int, style: str, text: str, keys: bytes) ->
     return size / 1e6 / seconds
 
 
+def compare(
+    megabytes: int = 100,
+    rounds: int = 7,
+    credentials: int = 1,
+    style: str = "print",
+    text: str = "lines",
+) -> tuple[list[float], list[float]]:
+    """MB/s without and with masking, round after round."""
+    chance = random.Random(1)  # noqa: S311 # the same keys in every run
+    keys = b"".join(base64.b64encode(chance.randbytes(30)) + b"\n" for _ in range(credentials))
+    plain, masked = [], []
+    for _ in range(rounds):
+        plain.append(run(0, megabytes, style, text, b""))
+        masked.append(run(credentials, megabytes, style, text, keys))
+    return plain, masked
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100, help="of each run (default: 100)")
     parser.add_argument("--rounds", type=int, default=7, help="pairs of runs (default: 7)")
     parser.add_argument("--credentials", type=int, nargs="+", default=[1, 16, 128])
     arguments = parser.parse_args()
-    chance = random.Random(1)  # noqa: S311 # the same keys in every run
     print(f"Python {sys.version.split()[0]}, {arguments.megabytes} MB of lines to a pipe; MB/s")
     print(f"{'style':8}{'text':8}{'credentials':>12}{'plain':>20}{'masked':>20}{'ratio':>22}")
     for style, text, credentials in itertools.product(
         ("print", "write", "blocks"), ("lines", "tokens"), arguments.credentials
     ):
-        keys = [base64.b64encode(chance.randbytes(30)) for _ in range(credentials)]
-        standard_input = b"".join(key + b"\n" for key in keys)
-        plain, masked = [], []
-        for _ in range(arguments.rounds):
-            plain.append(run(0, arguments.megabytes, style, text, b""))
-            masked.append(run(credentials, arguments.megabytes, style, text, standard_input))
+        plain, masked = compare(arguments.megabytes, arguments.rounds, credentials, style, text)
         ratios = [one / other for one, other in zip(masked, plain, strict=True)]
         print(
             f"{style:8}{text:8}{credentials:12}"
