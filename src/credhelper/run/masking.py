@@ -13,6 +13,7 @@ import atexit
 import io
 import os
 import sys
+from io import BytesIO  # by name: at the very end, the module is emptied
 
 from credhelper.run.masker import Masker, too_short
 from credhelper.run.spelling import forms
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from _typeshed import ReadableBuffer
+
+# what the module nested_writes is for
+_NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_info < (3, 12, 5)
+_OWN = frozenset(f"credhelper.run.{name}" for name in ("masker", "masking", "nested_writes"))
 
 __all__ = ["Masker", "forms", "install", "prune", "too_short"]
 
@@ -61,7 +66,7 @@ def prune(traceback: TracebackType | None) -> None:
     """Takes the frames of masking out of a traceback: the plain streams have none."""
     while traceback:
         inner = traceback.tb_next
-        if inner and inner.tb_frame.f_globals.get("__name__") in (__name__, Masker.__module__):
+        if inner and inner.tb_frame.f_globals.get("__name__") in _OWN:
             traceback.tb_next = inner.tb_next
         else:
             traceback = inner
@@ -77,7 +82,12 @@ def _like(stream: io.TextIOWrapper, masker: Masker) -> io.TextIOWrapper:
         file = io.FileIO(descriptor, "wb", closefd=False)
         file.name = stream.name
         buffer = MaskedWriter(file, _buffer_size(descriptor), masker)
-    masked = io.TextIOWrapper(
+    kind: type[io.TextIOWrapper] = io.TextIOWrapper
+    if isinstance(buffer, MaskedWriter) and _NESTED_WRITES_BREAK:
+        from credhelper.run.nested_writes import Text
+
+        kind = Text
+    masked = kind(
         buffer,
         stream.encoding,
         stream.errors,
@@ -184,4 +194,8 @@ class MaskedFile(io.FileIO):
 
 
 def _bytes(data: ReadableBuffer) -> bytes:
-    return data if type(data) is bytes else bytes(memoryview(data))
+    if type(data) is bytes:
+        return data
+    copy = BytesIO()
+    copy.write(data)  # it refuses what it should, in the words of the other streams
+    return copy.getvalue()

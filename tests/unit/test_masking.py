@@ -1,0 +1,757 @@
+"""Masking: no value shows, no other byte changes, and the streams stay what they were."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import termios
+import textwrap
+import threading
+import traceback
+import urllib.parse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credhelper.run import masking
+from credhelper.run.masker import HEAD
+from credhelper.run.masking import Masker, forms, too_short
+
+SOURCE = Path(masking.__file__).parents[2]
+KEY = b"sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+AWKWARD = "pä ss\\'w\"o/rd=+%&?\n\t😀x\x7f<>".encode()
+PEM = (
+    b"-----BEGIN PRIVATE KEY-----\n"
+    + base64.encodebytes(bytes(range(7, 250)))
+    + b"-----END PRIVATE KEY-----\n"
+)
+
+
+def mask(data: bytes, values: Mapping[str, bytes], encoding: str = "utf-8") -> bytes:
+    masker = Masker(values, encoding)
+    return masker.feed(data) + masker.finish()
+
+
+# --- which spellings are found: each made by what really makes it
+
+
+EMITTERS: dict[str, Callable[[str], str]] = {
+    "print": str,
+    "json": json.dumps,
+    "json, not ASCII": lambda text: json.dumps({"key": text}, ensure_ascii=False),
+    "json with \\/": lambda text: json.dumps(text).replace("/", "\\/"),
+    "quote": urllib.parse.quote,
+    "quote everything": lambda text: urllib.parse.quote(text, safe=""),
+    "quote_plus": urllib.parse.quote_plus,
+    "encodeURIComponent": lambda text: urllib.parse.quote(text, safe="!*'()"),
+    "lower-case quote": lambda text: re.sub(
+        "%..", lambda code: code[0].lower(), urllib.parse.quote(text, safe="")
+    ),
+    "query": lambda text: urllib.parse.urlencode({"key": text, "x": "1"}),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64, URL-safe": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64, no padding": lambda text: base64.b64encode(text.encode()).decode().rstrip("="),
+    "base64 in lines": lambda text: base64.encodebytes(text.encode()).decode(),
+    "basic authentication": lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
+    "base64 after 1": lambda text: base64.b64encode(f":{text}:".encode()).decode(),
+    "base64 after 2": lambda text: base64.b64encode(f"::{text}::".encode()).decode(),
+    "base64 after 3": lambda text: base64.b64encode(f":::{text}:::".encode()).decode(),
+    "repr": repr,
+    "repr within more": lambda text: repr(f'key="{text}"'),
+    "repr within more of the other": lambda text: repr(f"key='{text}'"),
+    "ascii": ascii,
+    "repr of bytes": lambda text: repr(text.encode()),
+    "traceback": lambda text: "".join(traceback.format_exception(ValueError(text))),
+    "CRLF": lambda text: text.replace("\n", "\r\n"),
+    "backslashreplace": lambda text: text.encode("ascii", "backslashreplace").decode(),
+}
+
+
+@pytest.mark.parametrize("emit", EMITTERS.values(), ids=EMITTERS)
+@pytest.mark.parametrize(
+    "value", [KEY, AWKWARD, PEM, b"t\xc3\xa4st"], ids=["key", "odd", "pem", "4"]
+)
+def test_every_spelling_is_masked(emit: Callable[[str], str], value: bytes) -> None:
+    text = emit(value.decode().strip())
+    masked = mask(f"before {text} after".encode(), {"key": value}).decode()
+    assert "[credential key]" in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    # of base64 within more, at most the characters that share bits with what is around
+    assert len(masked) - len("before [credential key] after") <= len(emit("")) + 8
+
+
+@pytest.mark.parametrize("value", [KEY + b"\n", b"  " + KEY + b"\t\r\n"])
+def test_blanks_around_a_value_stay(value: bytes) -> None:
+    assert mask(b"<" + KEY + b">\n", {"key": value}) == b"<[credential key]>\n"
+    assert mask(value, {"key": value}) == value.replace(KEY, b"[credential key]")
+
+
+def test_the_lines_of_a_key_are_masked_by_themselves() -> None:
+    text = textwrap.indent(PEM.decode(), "    ").encode()
+    masked = mask(text, {"pem": PEM}).splitlines()
+    assert masked[0] == b"    -----BEGIN PRIVATE KEY-----"
+    assert set(masked[1:-1]) == {b"    [credential pem]"}
+    assert masked[-1] == b"    -----END PRIVATE KEY-----"
+
+
+def test_the_lines_of_a_key_within_json_are_masked() -> None:
+    account = json.dumps({"type": "service_account", "private_key": PEM.decode()}, indent=2)
+    masked = mask(PEM, {"account": account.encode()}).splitlines()
+    assert set(masked[1:-1]) == {b"[credential account]"}
+
+
+def test_prose_within_a_value_is_no_secret() -> None:
+    value = b"# This file was made by hand\nthe-token-itself-0123456789\n"
+    masked = mask(b"# This file was made by hand\n", {"token": value}) + mask(
+        b"the-token-itself-0123456789", {"token": value}
+    )
+    assert masked == b"# This file was made by hand\n[credential token]"
+
+
+def test_a_value_that_is_no_text() -> None:
+    value = bytes(range(256))
+    for data in (value, repr(value).encode(), base64.b64encode(value)):
+        assert mask(b"<%b>" % data, {"blob": value}) in (
+            b"<[credential blob]>",
+            b"<b'[credential blob]'>",
+        )
+
+
+def test_the_longest_comes_first() -> None:
+    values = {"short": b"secret", "long": b"mysecretkey", "longer": b"mysecretkey2"}
+    assert (
+        mask(b"secret mysecretkey mysecretkey2 mysecretke", values)
+        == b"[credential short] [credential long] [credential longer] my[credential short]ke"
+    )
+
+
+def test_a_replacement_is_not_masked() -> None:
+    values = {"a": b"credential", "b": b"[credential a]", "c": b"dential b", "red": b"cred"}
+    assert mask(b"credential", values) == b"[credential a]"
+    assert mask(b"[credential a]", values) == b"[credential b]"
+    masker = Masker(values)
+    written = b"".join(masker.feed(bytes([byte])) for byte in b"credential credential")
+    assert written + masker.finish() == b"[credential a] [credential a]"
+
+
+def test_values_that_are_too_short_are_named_and_left_alone() -> None:
+    values = {"pin": b"123\n", "none": b"", "blank": b" \n", "four": b"1234", "key": KEY}
+    assert too_short(values) == ("pin",)
+    assert mask(b"123 1234", values) == b"123 [credential four]"
+    assert forms(b"123") == ()
+
+
+def test_forms_are_the_longest_first() -> None:
+    assert [len(form) for form in forms(AWKWARD)] == sorted(map(len, forms(AWKWARD)), reverse=True)
+    assert len(set(forms(AWKWARD))) == len(forms(AWKWARD))
+
+
+# --- the stream
+
+
+@pytest.mark.parametrize(
+    "prompt", [b"Password: ", b"? ", b">>> ", b"\r 50% [###   ]", b"Continue [y/N] ", b"\x1b[0m"]
+)
+def test_a_prompt_appears_at_once(prompt: bytes) -> None:
+    assert Masker({"key": KEY, "pem": PEM}).feed(prompt) == prompt
+
+
+def test_only_what_could_become_a_value_is_held_back() -> None:
+    masker = Masker({"key": KEY})
+    assert masker.feed(b"the key is sk_liv") == b"the key is "
+    assert masker.feed(b"e_") == b""
+    assert masker.feed(b"long and prosper s") == b"sk_live_long and prosper "
+    assert masker.finish() == b"s"
+    assert masker.finish() == b""
+
+
+def test_a_value_cut_anywhere() -> None:
+    for cut in range(len(KEY) + 1):
+        masker = Masker({"key": KEY})
+        assert masker.feed(b"<" + KEY[:cut]) == (b"<" if cut < len(KEY) else b"<[credential key]")
+        assert masker.feed(KEY[cut:] + b">").endswith(b">")
+
+
+def test_a_value_can_be_added() -> None:
+    masker = Masker({})
+    assert masker.feed(KEY) == KEY
+    masker.add("key", KEY)
+    assert masker.feed(KEY) == b"[credential key]"
+
+
+def test_the_first_name_of_a_value_counts() -> None:
+    assert mask(KEY, {"a": KEY, "b": KEY}) == b"[credential a]"
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+@pytest.mark.parametrize("kind", ["random", "same", "period", "text"])
+def test_a_long_value(size: int, kind: str) -> None:
+    value = {
+        "random": os.urandom(size),
+        "same": b"x" * (size - 1) + b"y",
+        "period": b"xy" * (size // 2),
+        "text": b'{"id": "\xc3\xa4/", "n": 17},\n' * (size // 26),
+    }[kind].strip()
+    masker = Masker({"long": value})
+    data = b"before " + value + b" after"
+    step = 7777
+    written = [masker.feed(data[at : at + step]) for at in range(0, len(data), step)]
+    assert b"".join(written) + masker.finish() == b"before [credential long] after"
+    assert mask(data, {"long": value}) == b"before [credential long] after"
+
+
+def test_of_a_long_value_the_beginning_is_enough() -> None:
+    value = os.urandom(1 << 16)
+    cut = 10_000
+    assert mask(value[:cut] + b"...", {"long": value}) == b"[credential long]..."
+    masker = Masker({"long": value})
+    assert masker.feed(value[:cut]) == b"[credential long]"
+    assert masker.feed(value[cut:-1]) == b""
+    assert masker.feed(b"\0\1\2") == b"\0\1\2"
+
+
+def test_many_values() -> None:
+    values = {f"key_{number}": b"%d" % 7**30 + b"-%d" % number for number in range(300)}
+    data = b"".join(b"line %b\n" % value for value in values.values())
+    assert mask(data, values) == b"".join(b"line [credential %b]\n" % n.encode() for n in values)
+
+
+# --- the same against a plain definition of what masking is
+
+
+def reference(data: bytes, values: Mapping[str, bytes], encoding: str) -> list[bytes]:
+    """What is written, split so that every second part is a replacement."""
+    names: dict[bytes, str] = {}
+    for name, value in values.items():
+        for form in forms(value, encoding):
+            names.setdefault(form[:HEAD], name)
+    parts, literal, at = [], bytearray(), 0
+    while at < len(data):
+        found = max((form for form in names if data.startswith(form, at)), key=len, default=None)
+        if found is None:
+            literal.append(data[at])
+            at += 1
+            continue
+        label = f"\n[credential {names[found]}]".encode(encoding)
+        parts += [bytes(literal), label[len("\n".encode(encoding)) :]]
+        literal.clear()
+        at += len(found)
+    return [*parts, bytes(literal)]
+
+
+TEXTS = (
+    st.text("ab", min_size=1, max_size=12)
+    | st.text("ab\n\r '\"\\/+=%é😀", min_size=4, max_size=40)
+    | st.text(min_size=4, max_size=40)
+)
+VALUES = st.dictionaries(
+    st.sampled_from(["a", "my_key", "z-9.x"]),
+    TEXTS.map(str.encode) | st.binary(min_size=1, max_size=60),
+    max_size=3,
+)
+ENCODINGS = st.sampled_from(
+    ["utf-8", "latin-1", "ascii", "cp1252", "utf-16", "utf-32-be", "koi8-r"]
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[dict[str, bytes], str, bytes, list[int]]:
+    """Values, an encoding, what is written, and the sizes of the writes."""
+    values, encoding = draw(VALUES), draw(ENCODINGS)
+    known = [form for value in values.values() for form in forms(value, encoding)]
+    pieces = st.sampled_from([b" ", b"a", b"b", b"ab", b"\n", b"[credential a]", b"\0\0\0a"])
+    if known:
+        form = st.sampled_from(known)
+        pieces |= form
+        pieces |= st.builds(lambda form, cut: form[:cut], form, st.integers(0, 60))
+        pieces |= st.builds(lambda form, cut: form[cut:], form, st.integers(0, 60))
+    data = b"".join(draw(st.lists(pieces, max_size=20)))
+    return values, encoding, data, draw(st.lists(st.integers(0, 30), min_size=1, max_size=50))
+
+
+@settings(max_examples=400, deadline=None)
+@given(streams())
+def test_no_form_is_written_and_no_other_byte_changes(
+    stream: tuple[dict[str, bytes], str, bytes, list[int]],
+) -> None:
+    values, encoding, data, sizes = stream
+    masker = Masker(values, encoding)
+    written, rest = bytearray(), data
+    for size in sizes:
+        written += masker.feed(rest[:size])
+        rest = rest[size:]
+    written += masker.feed(rest) + masker.finish()
+    expected = reference(data, values, encoding)
+    assert written == b"".join(expected)
+    for literal in expected[::2]:
+        for value in values.values():
+            assert not any(form in literal for form in forms(value, encoding))
+
+
+@settings(max_examples=100, deadline=None)
+@given(streams())
+def test_no_more_is_held_back_than_a_form_could_go_on_from(
+    stream: tuple[dict[str, bytes], str, bytes, list[int]],
+) -> None:
+    values, encoding, data, _ = stream
+    known = [form for value in values.values() for form in forms(value, encoding)]
+    masker = Masker(values, encoding)
+    masker.feed(data)
+    held = masker._state[0]
+    assert not held or any(form != held and form.startswith(held) for form in known)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.text(min_size=4, max_size=40).filter(lambda text: len(text.strip().encode()) >= 4),
+    st.sampled_from([*EMITTERS]),
+    st.lists(st.integers(1, 20), min_size=1, max_size=20),
+)
+def test_whatever_the_text(text: str, emitter: str, sizes: list[int]) -> None:
+    emitted = EMITTERS[emitter](text.strip())
+    data = f"<{emitted}>".encode()
+    masker, written = Masker({"key": text.encode()}), b""
+    for size in sizes:
+        written += masker.feed(data[:size])
+        data = data[size:]
+    written += masker.feed(data) + masker.finish()
+    assert b"[credential key]" in written
+
+
+# --- the streams of a real Python, against the plain ones of the same Python
+
+
+INSTALL = f"""
+import sys, types
+for name in "credhelper", "credhelper.run":  # nothing but masking itself
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [{str(SOURCE)!r} + "/" + name.replace(".", "/")]
+from credhelper.run import masking
+maskers = masking.install({{"key": {KEY!r}}})
+del name, package
+"""
+PLAIN = "import sys" + "\n" * INSTALL.count("\n")  # the lines have the same numbers
+
+
+def start(script: str, masked: bool, *options: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """A child Python that runs ``script``, in which KEY stands for the value."""
+    program = f"{INSTALL if masked else PLAIN}\nKEY = {KEY.decode()!r}\n{script}"
+    return subprocess.Popen([sys.executable, "-I", *options, "-c", program], **streams)
+
+
+def run(script: str, masked: bool = True, *options: str) -> tuple[int, bytes, bytes]:
+    """The exit code of ``script``, and what it wrote to pipes."""
+    pipe = subprocess.PIPE
+    with start(script, masked, *options, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        out, err = child.communicate(b"from stdin\n", timeout=30)
+    return child.returncode, out, err
+
+
+def on_terminal(script: str, masked: bool, *options: str, answers: Mapping[bytes, bytes]) -> bytes:
+    """What ``script`` shows on a terminal on which each prompt is answered when it appears."""
+    ours, theirs = os.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    with start(script, masked, *options, stdin=theirs, stdout=theirs, stderr=theirs) as child:
+        os.close(theirs)
+        shown, waiting = b"", dict(answers)
+        while True:
+            if not select.select([ours], [], [], 20)[0]:
+                child.kill()
+                pytest.fail(f"it waits after {shown!r}")
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:  # EIO: no one has the terminal open any more
+                break
+            for prompt in [prompt for prompt in waiting if shown.endswith(prompt)]:
+                os.write(ours, waiting.pop(prompt))
+        child.wait(30)
+    os.close(ours)
+    assert not waiting, shown
+    return shown
+
+
+DESCRIPTION = """
+import io
+for stream in sys.stdout, sys.stderr:
+    for one in stream, stream.buffer:
+        print(*(getattr(one, name)() for name in (
+            "isatty", "fileno", "seekable", "readable", "writable")), one.name, one.mode)
+    print(stream.closed, stream.buffer.closed)
+    print(stream.encoding, stream.errors, stream.newlines, stream.line_buffering,
+        stream.write_through, isinstance(stream.buffer, io.BufferedWriter), repr(stream))
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    print(raw.isatty(), raw.fileno(), raw.name, raw.mode, raw.closefd, isinstance(raw, io.FileIO))
+    print(stream is getattr(sys, f"__{stream.name[1:-1]}__"), isinstance(stream, io.TextIOWrapper))
+"""
+
+# "|" goes to the descriptor itself: what stands before it had been written by then
+VISIBLE = """
+import os, warnings, logging
+mark = lambda: os.write(1, b"|")
+print("no newline", end=""); mark()
+print(" flushed", end="", flush=True); mark()
+print("newline"); mark()
+for step in range(3):
+    print(f"\\r{step} %", end="", flush=True); mark()
+sys.stdout.write("\\r"); mark()
+sys.stdout.writelines(["a\\n", "b", "c\\n"]); mark()
+sys.stdout.buffer.write(b"binary\\n"); mark()
+sys.stdout.buffer.write(bytearray(b"array")); mark()
+print("text after binary"); mark()
+sys.stdout.flush(); mark()
+print("x" * 3000, end=""); mark()
+print("y" * 3000, end=""); mark()
+print("-" * 20000, end=""); mark()
+sys.stdout.reconfigure(line_buffering=True)
+print("reconfigured\\nno newline", end=""); mark()
+sys.stdout.reconfigure(write_through=True)
+print("through", end=""); mark()
+sys.stdout.reconfigure(encoding="latin-1", errors="replace", newline="\\r\\n")
+print("\\xe4\\u20ac"); mark()
+getattr(sys.stdout.buffer, "raw", sys.stdout.buffer).write(b"raw"); mark()
+print(sys.stdout.tell() if sys.stdout.seekable() else "no place"); mark()
+try:
+    sys.stdout.write(b"bytes")
+except TypeError as error:
+    print(error); mark()
+try:
+    sys.stdout.buffer.write("text")
+except TypeError as error:
+    print(error); mark()
+"""
+ERRORS = """
+import os, warnings, logging
+mark = lambda: os.write(2, b"|")
+print("no newline", end="", file=sys.stderr); mark()
+print("newline", file=sys.stderr); mark()
+sys.stderr.write("\\ud800\\n"); mark()
+warnings.warn("warned", stacklevel=1); mark()
+logging.error("logged"); mark()
+"""
+SCRIPTS = {"description": DESCRIPTION, "what is visible": VISIBLE, "errors": ERRORS}
+OPTIONS = pytest.mark.parametrize("options", [(), ("-u",)], ids=["buffered", "unbuffered"])
+
+
+@OPTIONS
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_streams_are_those_of_python_on_pipes(script: str, options: tuple[str, ...]) -> None:
+    plain = run(script, False, *options)
+    assert plain[0] == 0
+    assert run(script, True, *options) == plain
+
+
+@OPTIONS
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_streams_are_those_of_python_on_a_terminal(
+    script: str, options: tuple[str, ...]
+) -> None:
+    plain = on_terminal(script, False, *options, answers={})
+    assert plain
+    assert on_terminal(script, True, *options, answers={}) == plain
+
+
+@OPTIONS
+@pytest.mark.parametrize(
+    ("script", "answers"),
+    [
+        ("print('got', input('name? '))", {b"name? ": b"bob\n"}),
+        ("import readline; print('got', input('name? '))", {b"name? ": b"bob\n"}),
+        ("print('name?'); print('got', input())", {b"name?\r\n": b"bob\n"}),
+        ("print('name? ', end='', flush=True); print(input())", {b"name? ": b"bob\n"}),
+        ("sys.stdout.write('name? '); sys.stdout.flush(); print(sys.stdin.readline())",
+         {b"name? ": b"bob\n"}),
+        ("sys.stderr.write('name? '); sys.stderr.flush(); print(input())", {b"name? ": b"bob\n"}),
+        ("import getpass; print(getpass.getpass('password: ', sys.stdout))",
+         {b"password: ": b"pw\n"}),
+        ("print(f'{KEY} ok? ', end='', flush=True); print(input(), KEY)", {b" ok? ": b"y\n"}),
+        ("import code; code.interact('', exitmsg='')",
+         {b">>> ": b"1 + 1\n", b"2\r\n>>> ": b"raise SystemExit(3)\n"}),
+    ],
+)  # fmt: skip
+def test_prompts_appear_before_the_answer(
+    script: str, answers: dict[bytes, bytes], options: tuple[str, ...]
+) -> None:
+    plain = on_terminal(script, False, *options, answers=answers)
+    masked = on_terminal(script, True, *options, answers=answers)
+    assert masked == plain.replace(KEY, b"[credential key]")
+
+
+PART = KEY[:20].decode()
+ENDINGS = {
+    "end": "print('part', PART, end='')",
+    "exit": "print('part', PART, end=''); sys.exit(3)",
+    "exit with a message": "print('part', PART, end=''); sys.exit('the key is ' + PART)",
+    "exception": "print('part', PART, end=''); raise ValueError(KEY)",
+    "interrupt": "print('part', PART, end=''); raise KeyboardInterrupt",
+    "atexit": "import atexit; atexit.register(print, 'x', KEY); print(KEY, PART, end='')",
+    "atexit goes on": "import atexit; atexit.register(print, KEY[20:]); print(PART, end='')",
+    "_exit": "import os; print(KEY, PART, end='\\n', flush=True); os._exit(4)",
+    "closed": "print('part', PART, end=''); sys.stdout.close()",
+    "closed twice": "print(KEY); sys.stdout.close(); sys.stdout.close(); print('x')",
+    "none": "print('part', PART, end=''); sys.stdout = None; print('x')",
+    "redirected": "import io; print('part', PART, end=''); sys.stdout = io.StringIO(); print('x')",
+    "context": "import contextlib, io\nprint(PART, end='')\n"
+    "with contextlib.redirect_stdout(io.StringIO()) as file: print(KEY)\n"
+    "print('', file.getvalue() == KEY + '\\n')",
+    "same buffer": "import io; print('part', PART, end='')\n"
+    "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print(KEY, PART, end='')",
+    "detached": "import io; print('part', PART, end='')\n"
+    "sys.stdout = io.TextIOWrapper(sys.stdout.detach()); print(KEY, PART, end='')",
+    "codecs": "import codecs; print(PART, end='')\n"
+    "sys.stdout = codecs.getwriter('utf-8')(sys.stdout.detach()); print('', KEY, PART, end='')",
+    "raw": "raw = sys.stdout.detach(); raw = raw.detach() if hasattr(raw, 'detach') else raw\n"
+    "raw.write(KEY.encode()); raw.write(PART.encode()); sys.stdout = None",
+    "finalizer": "class Last:\n    def __del__(self): print(KEY, PART, end='')\nlast = Last()",
+    "finalizer's error": "class Last:\n    def __del__(self): raise ValueError(KEY)\nlast = Last()",
+    "daemon thread": "import threading, time\nprint(PART, end='')\n"
+    "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "thread": "import threading\nprint(PART, end='')\n"
+    "threading.Thread(target=lambda: print('', KEY)).start()",
+    "stderr": "sys.stderr.write(KEY + PART)",
+    "closed stdin": "sys.stdin.close(); print(KEY)",
+    "two streams": "print('out', PART, end=''); print('err', KEY[20:], file=sys.stderr)",
+    "no output": "pass",
+}  # fmt: skip
+
+
+@OPTIONS
+@pytest.mark.parametrize("script", ENDINGS.values(), ids=ENDINGS)
+def test_nothing_is_lost_or_shown_when_python_ends(script: str, options: tuple[str, ...]) -> None:
+    script = f"PART = {PART!r}\n{script}"
+    code, out, err = run(script, False, *options)
+    out, err = (data.replace(KEY, b"[credential key]") for data in (out, err))
+    masked = run(script, True, *options)
+    assert masked[:2] == (code, out)
+    addresses = re.compile(rb"0x[0-9a-f]+")
+    assert addresses.sub(b"", masked[2]) == addresses.sub(b"", err)
+
+
+@OPTIONS
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print('x', PART)",
+        "print('x' * 100000)",
+        "[print('line', number) for number in range(100000)]",
+        "print('x', flush=True)",
+        "try:\n    print('x' * 9999, flush=True)\nexcept OSError as error: sys.exit(repr(error))",
+        "sys.stderr.write('err'); print('x'); sys.exit(3)",
+    ],
+)
+@pytest.mark.parametrize("where", ["broken pipe", "full disk"])
+def test_what_cannot_be_written(script: str, where: str, options: tuple[str, ...]) -> None:
+    def outcome(masked: bool) -> tuple[int, bytes]:
+        if where == "full disk":
+            out = os.open("/dev/full", os.O_WRONLY)
+        else:
+            reader, out = os.pipe()
+            os.close(reader)
+        program = f"PART = {PART!r}\n{PRUNE if masked else ''}\n{script}"
+        with start(program, masked, *options, stdout=out, stderr=subprocess.PIPE) as child:
+            os.close(out)
+            err = child.communicate(timeout=30)[1]
+        return child.returncode, err
+
+    assert outcome(True) == outcome(False)
+
+
+# as the runner does; the exception of a stream that Python flushes at the end passes no frame
+PRUNE = "sys.excepthook = lambda *a: (masking.prune(a[2]), sys.__excepthook__(*a))"
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_closed_descriptors(closed: tuple[int, ...]) -> None:
+    script = "import os; print(KEY, 'out'); print(KEY, 'err', file=sys.stderr); sys.exit(3)"
+
+    def outcome(masked: bool) -> tuple[int, bytes, bytes]:
+        prologue = "import os, sys\n" + "".join(f"os.close({number})\n" for number in closed)
+        program = f"{INSTALL if masked else PLAIN}\nKEY = {KEY.decode()!r}\n{script}"
+        command = f"{prologue}os.execv(sys.executable, [sys.executable, '-I', '-c', {program!r}])"
+        child = subprocess.run([sys.executable, "-c", command], capture_output=True, timeout=30)
+        return child.returncode, child.stdout, child.stderr
+
+    code, out, err = outcome(False)
+    label = b"[credential key]"
+    assert outcome(True) == (code, out.replace(KEY, label), err.replace(KEY, label))
+
+
+def test_places_in_a_file(tmp_path: Path) -> None:
+    script = f"""
+PART = {PART!r}
+print("0123456789", end=""); place = sys.stdout.tell()
+print("a" * 50000); far = sys.stdout.tell()
+print("x", PART, end=""); sys.stdout.seek(3); print(PART, end="")
+sys.stdout.flush(); sys.stdout.truncate(20000); sys.stdout.seek(0, 2)
+print(place, far, sys.stdout.tell())
+"""
+    files = [tmp_path / "plain", tmp_path / "masked"]
+    for masked, file in enumerate(files):
+        with file.open("wb") as out, start(script, bool(masked), stdout=out) as child:
+            assert child.wait(30) == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_after_a_fork_nothing_comes_twice() -> None:
+    script = """
+import os
+print("before", KEY[:20], end="", flush=True)
+if not (child := os.fork()):
+    print("child", KEY, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(KEY[20:], "parent")
+"""
+    assert run(script)[:2] == (0, b"before child [credential key]\n[credential key] parent\n")
+
+
+def test_threads_write_whole_lines() -> None:
+    script = """
+import threading
+sys.setswitchinterval(1e-5)
+def work(number):
+    for line in range(300):
+        sys.stdout.write(f"{number} {line} {KEY} end\\n")
+threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    code, out, _ = run(script)
+    assert code == 0
+    expected = [b"%d %d [credential key] end" % (n, line) for n in range(6) for line in range(300)]
+    assert sorted(out.splitlines()) == sorted(expected)
+
+
+def test_values_added_by_threads() -> None:
+    script = """
+import threading
+def work(number):
+    key = f"{number}-added-{number}"
+    maskers[0].add(f"key_{number}", key.encode())
+    for _ in range(50):
+        sys.stdout.write(f"{key}\\n")
+threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    out = run(script)[1]
+    assert sorted(out.splitlines()) == sorted([b"[credential key_%d]" % n for n in range(6)] * 50)
+
+
+@OPTIONS
+@pytest.mark.parametrize("action", ["raise Alarm", "print('handler', KEY)"])
+def test_signal_handlers(action: str, options: tuple[str, ...]) -> None:
+    script = f"""
+import signal
+class Alarm(Exception): pass
+def handler(*_):
+    if writing: {action}
+writing = False
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for number in range(20000):
+    try:
+        writing = True
+        sys.stdout.write(f"line {{number}} {{KEY}}\\n")
+        writing = False
+    except Alarm:
+        writing = False
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+    code, out, err = run(script, True, *options)
+    assert (code, err) == (0, b"")
+    assert KEY not in out
+    lines = [line for line in out.split(b"\n") if line.startswith(b"line")]
+    assert all(re.fullmatch(rb"line \d+ \[credential key\]", line) for line in lines)
+    numbers = [int(line.split()[1]) for line in lines]
+    assert numbers == sorted(set(numbers))  # none torn, doubled or out of order
+    if "raise" not in action:
+        assert len(numbers) == 20000
+
+
+@OPTIONS
+def test_a_descriptor_that_does_not_block(options: tuple[str, ...]) -> None:
+    script = """
+import os
+data = b"".join(b"%d %b line\\n" % (number, KEY.encode()) for number in range(20000))
+while data:
+    try:
+        count = sys.stdout.buffer.write(data[:50000])
+    except BlockingIOError as error:
+        count = error.characters_written
+        os.write(2, b"x")
+    if not count:
+        os.write(2, b"x")
+    data = data[count or 0:]
+os.set_blocking(1, True)
+"""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with start(script, True, *options, stdout=writer, stderr=subprocess.PIPE) as child:
+        os.close(writer)
+        assert child.stderr
+        full = child.stderr.read(1)  # the pipe is full: from now on it is read
+        drain = threading.Thread(target=child.stderr.read)
+        drain.start()
+        with open(reader, "rb") as file:
+            out = file.read()
+        drain.join()
+    assert (child.returncode, full) == (0, b"x")
+    assert out == b"".join(b"%d [credential key] line\n" % number for number in range(20000))
+
+
+def test_a_full_descriptor_that_does_not_block_is_an_error() -> None:
+    script = """
+import os
+try:
+    print("x" * 10**6, flush=True)
+except BlockingIOError as error:
+    print(error, file=sys.stderr)
+os._exit(0)
+"""
+
+    def outcome(masked: bool) -> bytes:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with start(script, masked, stdout=writer, stderr=subprocess.PIPE) as child:
+            os.close(writer)
+            err = child.communicate(timeout=30)[1]
+        os.close(reader)
+        return err
+
+    assert outcome(True) == outcome(False) != b""
+
+
+def test_nothing_slow_is_imported() -> None:
+    script = "print(*sorted(name for name in sys.modules if name not in before))"
+    program = f"import sys; before = set(sys.modules)\n{INSTALL}\n{script}"
+    child = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, timeout=30
+    )
+    assert set(child.stdout.decode().split()) <= {
+        *("__future__", "atexit", "binascii", "types", "credhelper", "credhelper.run"),
+        *(f"credhelper.run.{name}" for name in ("masker", "masking", "needles", "spelling")),
+        "credhelper.run.nested_writes",
+        # what Python has anyway where it loads its site
+        *(
+            "os",
+            "stat",
+            "_stat",
+            "os.path",
+            "posixpath",
+            "genericpath",
+            "_collections_abc",
+            "_sitebuiltins",
+        ),
+    }
