@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from credhelper import errors, installing, sealing
+from credhelper import errors, installing, inventory, sealing
 from tests.real import namespace
 from tests.real.conftest import STORE, Runs
 
@@ -204,3 +204,26 @@ def test_a_sweep_of_no_store_and_of_an_unsafe_one_is_quiet() -> None:
     leftover.touch()
     installing.sweep()
     assert leftover.exists()
+
+
+@pytest.mark.parametrize("call", ["unlink", "fsync"])
+def test_a_removal_that_the_disk_does_not_take(
+    old: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, failing(getattr(os, call), 1, errno.EIO))
+        with pytest.raises(errors.StoreFailed, match="Input/output error") as caught:
+            installing.remove("second")
+    assert ("may come back" in caught.value.problem) == (call == "fsync")
+    assert there() == ({} if call == "fsync" else old)
+
+
+def test_what_vanishes_while_it_is_listed_is_left_out(
+    old: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [*old, "gone"]
+    monkeypatch.setattr(os, "listdir", lambda _: names)
+    assert [entry.name for entry in inventory.entries()] == ["second"]
+    monkeypatch.setattr(os, "listdir", failing(os.listdir, 1, errno.EIO))
+    with pytest.raises(errors.StoreFailed, match="Input/output error"):
+        inventory.entries()
