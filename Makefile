@@ -56,12 +56,12 @@ check-unit: venv ## run tests/unit: pure logic
 
 .PHONY: check-real
 check-real: venv ## run tests/real: the real tools, in a private mount namespace (root)
-	$(RUN)/python -m pytest tests/real -n 2 $(PYTESTFLAGS)
+	$(RUN)/python -m pytest tests/real -n auto --dist worksteal $(PYTESTFLAGS)
 
 .PHONY: coverage
 coverage: venv ## run both under coverage, children included, and hold them to its limit (root)
 	$(RUN)/coverage erase
-	$(RUN)/coverage run -m pytest tests/unit tests/real -n 2 $(PYTESTFLAGS)
+	$(RUN)/coverage run -m pytest tests/unit tests/real -n auto --dist worksteal $(PYTESTFLAGS)
 	$(RUN)/coverage combine -q
 	$(RUN)/coverage report
 
