@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import resource
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ _NR_MOUNT_SETATTR: Final = 442
 # older, so that each architecture has its own
 _NR_KEYCTL: Final = {
     "aarch64": 219,
-    "i686": 288,
-    "ppc64le": 271,
+    "i386": 288,
+    "powerpc64le": 271,
     "riscv64": 219,
     "s390x": 280,
     "x86_64": 250,
@@ -147,11 +148,10 @@ def leave_keyrings() -> None:
     Nothing is done where there are no keyrings, or none are allowed (containers). See
     session-keyring(7). Raises ``OSError``.
     """
-    number = _NR_KEYCTL.get(os.uname().machine)
-    if number is None:
-        return
+    # what this Python was built for; uname(2) says what the caller's personality(2) wants it to
+    architecture = sys.implementation._multiarch.partition("-")[0]
     try:
-        _syscall("keyctl", number, KEYCTL_JOIN_SESSION_KEYRING, None)
+        _syscall("keyctl", _NR_KEYCTL.get(architecture, -1), KEYCTL_JOIN_SESSION_KEYRING, None)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise

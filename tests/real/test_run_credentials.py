@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from credhelper import audit
 from tests.real.conftest import STORE, Record, Runs, launcher
 from tests.real.running import ALICE, VALUE, Writes, nothing_left
 
@@ -61,6 +62,36 @@ def test_declared_ones_are_there_without_decrypting_again(
         "0o40700 0o100400",
         "Read-only file system",
     ]
+
+
+def test_with_a_directory_of_dummies_plain_python_does_the_same(
+    sealed: Sealed, write: Writes, decrypt_run: Runs, environment: dict[str, str], scratch: Path
+) -> None:
+    """So that a script can be tried without root and without systemd."""
+    sealed("my_api_key", "dummy")
+    (scratch / "dummies").mkdir()
+    (scratch / "dummies/my_api_key").write_text("dummy")
+    script = write(
+        DECLARING
+        + """\
+    import os
+    from credhelper import CredentialNotFound, load
+    with open(os.environ["CREDENTIALS_DIRECTORY"] + "/my_api_key") as file:
+        print(len(load("my_api_key")), file.read() == load("my_api_key"))
+    try:
+        load("absent")
+    except CredentialNotFound as error:
+        print(error)
+    """
+    )
+    plain = subprocess.run(
+        [sys.executable, str(script)],
+        env=environment | {"CREDENTIALS_DIRECTORY": str(scratch / "dummies")},
+        capture_output=True,
+        check=False,
+    )
+    assert plain.stdout.startswith(b"5 True\ncredential absent is not in $CREDENTIALS_DIRECTORY")
+    assert decrypt_run(str(script)).stdout == plain.stdout
 
 
 def test_a_script_written_for_systemd_creds_runs_unchanged(
@@ -162,6 +193,27 @@ def test_values_of_every_byte_arrive_whole(
         """
     )
     assert decrypt_run("-e", "X=binary", str(script)).err == ""
+
+
+def test_a_store_that_others_could_have_written(
+    sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    sealed("my_api_key", VALUE)
+    script = write("print('started')")
+    STORE.chmod(0o777)
+    finished = decrypt_run("-c", "gone", "-c", "my_api_key", str(script))
+    assert (finished.status, finished.out) == (125, "")
+    assert str(STORE) in finished.err
+
+
+def test_a_value_too_short_to_mask_is_reported(
+    sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    sealed("pin", "123")
+    script = write("from credhelper import load; print(load('pin'))")
+    finished = decrypt_run("-c", "pin", str(script))
+    assert finished.out == "123\n"
+    assert finished.err == "credhelper: note: too short to be masked: pin\n"
 
 
 # ---- the directory, the variables and the command line ----
@@ -459,6 +511,30 @@ def test_what_others_could_have_written(
     assert decrypt_run("--root-owned", str(script), env={"SUDO_UID": str(ALICE.uid)}).status == 126
 
 
+def test_standard_input_that_cannot_be_read(decrypt_run: Runs) -> None:
+    setup = (
+        "import os, sys\n"
+        "os.dup2(os.open('/dev/null', os.O_WRONLY), 0)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    finished = decrypt_run("-", before=[sys.executable, "-I", "-c", setup])
+    assert (finished.status, finished.out) == (125, "")
+    assert len(finished.err.splitlines()) == 2
+
+
+def test_out_of_memory(decrypt_run: Runs, scratch: Path) -> None:
+    script = scratch / "script.py"
+    script.touch(0o644)
+    os.truncate(script, 250 << 20)
+    bound = [
+        *("/usr/bin/prlimit", f"--as={200 << 20}"),
+        *("/usr/bin/setpriv", "--bounding-set=-sys_resource", "--inh-caps=-all"),
+    ]
+    finished = decrypt_run(str(script), before=bound)
+    assert (finished.status, finished.out) == (125, "")
+    assert finished.err.startswith("credhelper: error: out of memory\n")
+
+
 def test_a_file_system_that_somebody_else_brought(
     write: Writes, decrypt_run: Runs, scratch: Path
 ) -> None:
@@ -531,6 +607,14 @@ def test_without_a_journal_it_says_so_once_and_goes_on(
     assert finished.err == (
         "credhelper: note: not recorded in the journal: systemd-journald is not running\n"
     )
+
+
+def test_the_record_of_a_python_without_systemds_module(
+    journal: Callable[[int], list[Record]],
+) -> None:
+    """Any value arrives whole, also one of several lines."""
+    audit._send(b"MESSAGE=one", b"CREDHELPER_SCRIPT=/tmp/a\nb=c", b"EMPTY=")
+    assert journal(1) == [{"MESSAGE": "one", "CREDHELPER_SCRIPT": "/tmp/a\nb=c", "EMPTY": ""}]
 
 
 def test_a_dry_run_shows_the_plan_and_runs_nothing(

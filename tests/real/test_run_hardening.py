@@ -21,6 +21,13 @@ pytest_plugins = ("tests.real.runner_fixtures",)
 
 Sealed = Callable[..., Path]
 
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """Without coverage, which opens files and handles signals of its own."""
+    return {name: value for name, value in environment.items() if "COVERAGE" not in name}
+
+
 # run before the runner in the same process, as a hostile caller could through sudo
 HOSTILE = {
     "umask": "os.umask(0)",
@@ -339,3 +346,18 @@ def test_an_unexpected_failure_is_said_in_one_line(
     assert finished.err.startswith("credhelper: error: cannot become nobody: No such file")
     assert len(finished.err.splitlines()) == 2
     assert os.path.exists("/proc/sys/kernel/core_pattern")
+
+
+def test_each_closed_descriptor_is_opened_on_its_own() -> None:
+    """In a process that has opened nothing in between."""
+    code = (
+        "import os, sys\n"
+        "from credhelper.run import hardening\n"
+        "sys.stdin = sys.stdout = sys.stderr = None\n"
+        "[os.close(n) for n in (2, 0, 1)]\n"
+        "hardening.open_standard_streams()\n"
+        "links = {os.readlink(f'/proc/self/fd/{n}') for n in range(3)}\n"
+        "print('out', file=sys.stdout), print('err', file=sys.stderr), sys.stdin.read()\n"
+        "os._exit(0 if links == {'/dev/null'} else 1)"
+    )
+    assert subprocess.run([sys.executable, "-I", "-c", code], check=False).returncode == 0

@@ -15,6 +15,15 @@ from tests.real.running import Same, Writes
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
+
+@pytest.fixture
+def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """Without coverage where two processes are compared: that is seen in them."""
+    if "same" in request.fixturenames or "number" in request.fixturenames:
+        return {name: value for name, value in environment.items() if "COVERAGE" not in name}
+    return environment
+
+
 SCRIPTS = {
     "nothing": "",
     "argv": "import sys; print(sys.argv, sys.orig_argv[1:])",

@@ -39,7 +39,10 @@ BASH_SCRIPT = """#!/bin/bash
 trap 'set -- $(stty size); echo size $2 $1' WINCH
 echo ready
 while :; do
-    if read -t 0.05 -r line; then echo "got $line"; elif (($? == 1)); then exit 5; fi
+    if read -t 0.05 -r part; then
+        echo "got $line$part"
+        line=
+    elif (($? == 1)); then exit 5; else line+=$part; fi
 done
 """
 KINDS = {

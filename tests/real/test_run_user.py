@@ -246,6 +246,20 @@ def test_the_keyrings_of_the_caller_stay_behind(write: Writes, decrypt_run: Runs
     ]
 
 
+@pytest.mark.parametrize(("error", "status"), [("ENOSYS", 0), ("EPERM", 0), ("EDQUOT", 125)])
+def test_where_there_are_no_keyrings(
+    error: str, status: int, write: Writes, decrypt_run: Runs
+) -> None:
+    """Containers have none; where there are some, they are not kept for want of a new one."""
+    script = write("")
+    strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl"]
+    finished = decrypt_run(
+        *("--user", "alice", str(script)), before=[*strace, "-e", f"inject=keyctl:error={error}"]
+    )
+    assert finished.status == status
+    assert ("cannot become alice" in finished.err) == bool(status)
+
+
 def test_a_user_who_cannot_read_the_script(write: Writes, decrypt_run: Runs) -> None:
     """Python source was read by the runner; a program has to be able to read it itself."""
     python = write("print('ran')", mode=0o700)

@@ -179,3 +179,8 @@ def test_a_script_that_is_too_large(tmp_path: Path) -> None:
     os.truncate(path, script.MAXIMUM_BYTES + 1)
     with pytest.raises(Untrusted, match="has 268435457 bytes"):
         script.read(str(path), OWNERS)
+
+
+def test_a_script_that_cannot_be_read() -> None:
+    with pytest.raises(Untrusted, match="/proc/self/mem cannot be read: Input/output error"):
+        script.read("/proc/self/mem", OWNERS)
