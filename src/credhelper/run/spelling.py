@@ -91,7 +91,7 @@ def continuations(head: bytes, value: bytes, encoding: str) -> set[bytes]:
 
 def lines(value: bytes, encoding: str) -> Iterator[bytes]:
     """The lines that could be a key or a part of one, of JSON-escaped text too; no prose."""
-    found = value.replace(b"\\n", b"\n").splitlines()
+    found = _text(value).replace("\\n", "\n").encode().splitlines()
     for line in found[:LINES] if len(found) > 1 else ():
         words = line.split()
         if len(words) == 1 and len(words[0]) >= LINE and not words[0].startswith(b"-----"):
