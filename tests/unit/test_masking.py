@@ -374,11 +374,17 @@ def start(script: str, masked: bool, *options: str, **streams: Any) -> subproces
     return subprocess.Popen([sys.executable, "-I", *options, "-c", program], **streams)
 
 
-def run(script: str, masked: bool = True, *options: str) -> tuple[int, bytes, bytes]:
+def run(
+    script: str, masked: bool = True, *options: str, **settings: Any
+) -> tuple[int, bytes, bytes]:
     """The exit code of ``script``, and what it wrote to pipes."""
     pipe = subprocess.PIPE
-    with start(script, masked, *options, stdin=pipe, stdout=pipe, stderr=pipe) as child:
-        out, err = child.communicate(b"from stdin\n", timeout=30)
+    with start(script, masked, *options, stdin=pipe, stdout=pipe, stderr=pipe, **settings) as child:
+        try:
+            out, err = child.communicate(b"from stdin\n", timeout=60)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
     return child.returncode, out, err
 
 
@@ -696,7 +702,9 @@ for number in range(20000):
         writing = False
 signal.setitimer(signal.ITIMER_REAL, 0)
 """
-    code, out, err = run(script, True, *options)
+    # not measured: an exception in coverage's own code would leave its lock taken for good
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    code, out, err = run(script, True, *options, env=environment)
     assert (code, err) == (0, b"")
     assert KEY not in out
     lines = [line for line in out.split(b"\n") if line.startswith(b"line")]
