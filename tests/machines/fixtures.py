@@ -32,6 +32,7 @@ def booted(request: pytest.FixtureRequest) -> Iterator[Machine]:
         if request.param == "host":
             _furnish_host(machine)
         product.install(machine)
+        machine.run(["/usr/bin/sync"], check=True)  # it is to outlive a power cut
         yield machine
 
 

@@ -24,6 +24,7 @@ from tests.machines.tpm import TPM
 
 START_TIMEOUT = 30  # seconds, for qemu itself
 BOOT_TIMEOUT = 240
+SERIAL_TIMEOUT = 120  # for the next line from its serial port
 SHUTDOWN_TIMEOUT = 120
 _DISK = "1500M"  # sparse
 
@@ -87,6 +88,7 @@ class VirtualMachine:
             )  # fmt: skip
             self.channel = self._wires.enter_context(agent.accept()[0])
             serial = self._wires.enter_context(tty.accept()[0])
+            serial.settimeout(SERIAL_TIMEOUT)
         self.serial = self._wires.enter_context(serial.makefile("rb"))
         self.answers = self._wires.enter_context(self.channel.makefile("rb"))
         try:
@@ -132,7 +134,9 @@ class VirtualMachine:
         """
         if self.process:
             self.process.kill()
-        written = self.serial.read() if self.serial and not self.serial.closed else b""
+        written = b""
+        with contextlib.suppress(OSError, ValueError):  # it timed out before, or is closed
+            written = self.serial.read() if self.serial else b""
         self._gone(30)
         return written
 

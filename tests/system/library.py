@@ -23,7 +23,7 @@ for line in sys.stdin:
         elif operation == "unseal":
             value = sealing.unseal(name, given, **options)
         else:
-            value = load_bytes(name)
+            value = load_bytes(given.decode())
     except errors.CredentialError as error:
         kinds = [kind.__name__ for kind in type(error).__mro__]
         answers.append(["", kinds, error.problem, error.hint])
@@ -64,7 +64,12 @@ def unseal_each(machine: Machine, name: str, blobs: Sequence[bytes]) -> list[Out
 
 def load(machine: Machine, name: str) -> Outcome:
     """credhelper.load_bytes."""
-    return _call(machine, "load", name, [b""], {})[0]
+    return load_each(machine, [name])[0]
+
+
+def load_each(machine: Machine, names: Sequence[str]) -> list[Outcome]:
+    """credhelper.load_bytes of one after the other."""
+    return _call(machine, "load", "", [name.encode() for name in names], {})
 
 
 def _call(
