@@ -99,6 +99,8 @@ def _as_python(execute: Callable[[], None]) -> None:
         own = error.__traceback__
         while own and own.tb_frame.f_code.co_filename == __file__:
             own = own.tb_next
+        if masking := sys.modules.get("credhelper.run.masking"):
+            masking.prune(own)
         hook = sys.excepthook  # the script's, if it has set one
         sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
         raise
