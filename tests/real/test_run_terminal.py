@@ -210,6 +210,7 @@ def test_a_prompt_appears_at_once(
         assert terminal.wait() == 0
 
 
+@pytest.mark.unmeasured
 def test_interrupted_while_it_decrypts(
     sealed: Sealed, write: Writes, environment: dict[str, str]
 ) -> None:
