@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sysconfig
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -33,12 +33,14 @@ def booted(request: pytest.FixtureRequest) -> Iterator[Machine]:
             _furnish_host(machine)
         product.install(machine)
         machine.run(["/usr/bin/sync"], check=True)  # it is to outlive a power cut
+        machine.systemd = machine.run(["/usr/bin/systemd-creds", "--version"]).stdout.split()[1]
         yield machine
 
 
 @pytest.fixture
-def machine(booted: Machine) -> Machine:
+def machine(booted: Machine, record_property: Callable[[str, object], None]) -> Machine:
     """The booted machine, with nothing in it of the tests before."""
+    record_property("machine", f"{booted.name} {booted.systemd}")  # for report.py
     booted.clean()
     return booted
 

@@ -57,6 +57,7 @@ class Machine:
     name: str
     transport: Transport
     has_journal: bool = True
+    systemd: str = ""  # its version
     cursor: str = ""
 
     def run(

@@ -19,7 +19,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With -n, each machine is booted by one worker."""
+    """With -n, each machine is booted by one worker; the slowest is the first to start."""
+    items.sort(key=lambda item: _machine(item) != "vm")
     for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(parameters.get("booted", "rest")))
+        item.add_marker(pytest.mark.xdist_group(_machine(item) or "none"))
+
+
+def _machine(item: pytest.Item) -> str:
+    return str(item.callspec.params.get("booted", "")) if hasattr(item, "callspec") else ""
