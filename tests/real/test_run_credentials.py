@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from credhelper import audit
+from credhelper.version import VERSION
 from tests.real.conftest import STORE, Record, Runs, launcher
 from tests.real.running import ALICE, VALUE, Writes, nothing_left
 
@@ -520,6 +521,40 @@ def test_standard_input_that_cannot_be_read(decrypt_run: Runs) -> None:
     finished = decrypt_run("-", before=[sys.executable, "-I", "-c", setup])
     assert (finished.status, finished.out) == (125, "")
     assert len(finished.err.splitlines()) == 2
+
+
+def test_without_credentials_nothing_is_mounted(write: Writes, decrypt_run: Runs) -> None:
+    script = write("print('started')")
+    drop = ["/usr/bin/setpriv", "--bounding-set=-sys_admin"]
+    assert decrypt_run(str(script), before=drop).out == "started\n"
+
+
+def test_a_container_that_may_not_mount(sealed: Sealed, write: Writes, decrypt_run: Runs) -> None:
+    sealed("my_api_key", VALUE)
+    script = write("print('started')")
+    drop = ["/usr/bin/setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all"]
+    finished = decrypt_run("-c", "my_api_key", str(script), before=drop)
+    assert (finished.status, finished.out) == (125, "")
+    assert finished.err == (
+        "credhelper: error: the credentials directory cannot be made: "
+        "fsopen: Operation not permitted\n"
+        "credhelper: hint: it needs CAP_SYS_ADMIN, which containers often lack: "
+        "run it on the host\n"
+    )
+
+
+def test_help_and_version(decrypt_run: Runs) -> None:
+    shown = decrypt_run("--help", "anything")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.startswith("usage: credhelper-decrypt-run [OPTION...] (SCRIPT | - | -m MODULE")
+    assert decrypt_run("--version").out == f"credhelper-decrypt-run {VERSION}\n"
+
+
+def test_a_script_from_standard_input(sealed: Sealed, decrypt_run: Runs) -> None:
+    sealed("my_api_key", VALUE)
+    script = "from credhelper import load; import sys; print(load('my_api_key'), sys.argv)"
+    finished = decrypt_run("-c", "my_api_key", "-", "x", input=script)
+    assert finished.out == "[credential my_api_key] ['-', 'x']\n"
 
 
 def test_out_of_memory(decrypt_run: Runs, scratch: Path) -> None:

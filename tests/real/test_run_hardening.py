@@ -19,6 +19,8 @@ from tests.real.running import VALUE, Writes, status_fields
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
+pytestmark = pytest.mark.unmeasured
+
 Sealed = Callable[..., Path]
 
 
@@ -270,27 +272,6 @@ def test_the_environment_is_made_anew(write: Writes, decrypt_run: Runs) -> None:
         "TERM=xterm",
         "USER=root",
     ]
-
-
-def test_what_cannot_be_made_is_the_runners_failure(write: Writes, decrypt_run: Runs) -> None:
-    """Without the right to mount, as in a container."""
-    script = write("print('started')")
-    drop = ["/usr/bin/setpriv", "--bounding-set=-sys_admin"]
-    assert decrypt_run(str(script), before=drop).out == "started\n"
-
-
-def test_a_container_that_may_not_mount(sealed: Sealed, write: Writes, decrypt_run: Runs) -> None:
-    sealed("my_api_key", VALUE)
-    script = write("print('started')")
-    drop = ["/usr/bin/setpriv", "--bounding-set=-sys_admin", "--inh-caps=-all"]
-    finished = decrypt_run("-c", "my_api_key", str(script), before=drop)
-    assert (finished.status, finished.out) == (125, "")
-    assert finished.err == (
-        "credhelper: error: the credentials directory cannot be made: "
-        "fsopen: Operation not permitted\n"
-        "credhelper: hint: it needs CAP_SYS_ADMIN, which containers often lack: "
-        "run it on the host\n"
-    )
 
 
 LIMITS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -177,6 +178,8 @@ def test_bytes_of_every_kind(name: str, write: Writes, same: Same) -> None:
         (b"# coding: nonsense\n", "nonsense"),
         (b"\xef\xbb\xbf# coding: latin-1\n", "encoding problem: iso-8859-1 with BOM"),
         (b"PK\x03\x04\0\0", "null bytes"),
+        (b"print(1)\n# \xff\n", "Non-UTF-8 code starting with '\\xff' in file"),
+        (b"# coding: utf-8\nprint('\xff')\n", "can't decode byte 0xff"),
     ],
 )
 def test_bytes_that_are_no_python(
@@ -334,6 +337,8 @@ def test_a_signal_ends_it_as_it_ends_python(
             assert process.stdout
             assert process.stdout.readline() == b"ready\n"
             os.kill(process.pid, number)
-            outcomes.append((process.wait(10), process.communicate()))
+            # the mark in the line tells how far it had come
+            error = re.sub(rb" *\^+\n", b"", process.communicate(timeout=30)[1])
+            outcomes.append((process.returncode, error))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == -number

@@ -17,6 +17,8 @@ from tests.real.running import ALICE, BOB, VALUE, Writes, status_fields
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
+pytestmark = pytest.mark.unmeasured
+
 Sealed = Callable[..., Path]
 
 INTRUDER = str(ROOT / "tests/real/intruder.py")

@@ -1,0 +1,88 @@
+"""The start of another Python: what it does with the plan that the runner hands over."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+START = """
+import os, sys
+{before}
+sys.argv = ["bootstrap.py", "0"]
+from credhelper.run import bootstrap
+bootstrap.main()
+"""
+
+
+def start(tmp_path: Path, before: str = "", **changes: object) -> subprocess.CompletedProcess[str]:
+    """Runs a plan in a Python of its own, which gets it as its standard input."""
+    plan: dict[str, object] = {
+        "source": b"",
+        "path": "script.py",
+        "directory": "/place",
+        "arguments": ["one"],
+        "module": False,
+        "names": ["my_api_key"],
+        "environment": {"KEY": "my_api_key"},
+        "mask": True,
+        "record": {},
+    }
+    (tmp_path / "my_api_key").write_text("sk-1234")
+    file = tmp_path / "plan"
+    file.write_bytes(marshal.dumps(plan | changes, 2))
+    with file.open("rb") as given:
+        return subprocess.run(
+            [sys.executable, "-I", "-c", START.format(before=before)],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)},
+        )
+
+
+def test_a_script(tmp_path: Path) -> None:
+    source = b"import os, sys\nprint(sys.argv, sys.path[0], __name__, os.environ['KEY'])"
+    finished = start(tmp_path, source=source)
+    assert finished.stderr == ""
+    assert finished.stdout == ("['script.py', 'one'] /place __main__ [credential my_api_key]\n")
+
+
+def test_without_masking_or_credentials(tmp_path: Path) -> None:
+    finished = start(tmp_path, source=b"print('sk-1234')", mask=False, names=[], environment={})
+    assert finished.stdout == "sk-1234\n"
+
+
+def test_a_module(tmp_path: Path) -> None:
+    finished = start(tmp_path, module=True, path="json.tool", arguments=["--help"])
+    assert finished.stdout.startswith("usage: ")
+
+
+def test_the_package_is_found_at_the_end_of_the_path(tmp_path: Path) -> None:
+    finished = start(tmp_path, source=b"import sys\nprint(sys.path[-1])")
+    assert finished.stdout.endswith("/credhelper/run/alone\n")
+
+
+def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:
+    """Here: it is watched for, since nothing can be decrypted without root."""
+    source = b"from credhelper import loading\nprint(len(loading._observers))"
+    watching = [
+        start(tmp_path, source=source, record=record).stdout
+        for record in ({}, {"CREDHELPER_SCRIPT": "x"})
+    ]
+    assert watching == ["2\n", "3\n"]  # stdout and stderr, and the journal
+
+
+@pytest.mark.parametrize("version", ["(3, 10, 99)", "(3, 6, 0)"])
+def test_a_python_that_is_too_old(version: str, tmp_path: Path) -> None:
+    finished = start(tmp_path, before=f"sys.version_info = {version}", source=b"print('started')")
+    assert (finished.returncode, finished.stdout) == (125, "")
+    error, hint = finished.stderr.splitlines()
+    assert error == f"credhelper: error: {sys.executable} is older than Python 3.11"
+    assert hint.startswith("credhelper: hint: ")
