@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-START = """
+import credhelper
+
+SITE = str(Path(credhelper.__file__).parents[1])
+START = f"""
 import os, sys
-{before}
+sys.path.insert(0, {SITE!r})  # isolated, it would find an installed one alone
+{{before}}
 sys.argv = ["bootstrap.py", "0"]
 from credhelper.run import bootstrap
 bootstrap.main()

@@ -795,6 +795,8 @@ def test_nothing_slow_is_imported() -> None:
         *("__future__", "atexit", "binascii", "types", "credhelper", "credhelper.run"),
         *(f"credhelper.run.{name}" for name in ("masker", "masking", "needles", "spelling")),
         "credhelper.run.nested_writes",
+        # what Python has anyway, from 3.14 on only where it is asked for
+        *("io", "abc", "_abc", "errno", "_types"),
         # what Python has anyway where it loads its site
         *(
             "os",

@@ -58,6 +58,8 @@ def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
     masker.end()
     try:
         stream.write("")  # a stream without anything to write would not get to the masker
+        if isinstance(stream.buffer, MaskedFile):  # python3 -u: from 3.14 on, it still would not
+            stream.buffer.write(b"")
     except (OSError, ValueError):  # ValueError: closed, or another stream has its buffer
         pass
 
