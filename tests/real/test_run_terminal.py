@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import struct
 import termios
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import launcher
+from tests.real import namespace
+from tests.real.conftest import SYSTEMD_CREDS, launcher
 from tests.real.running import VALUE, Writes
 from tests.real.terminal import PATIENCE_SECONDS, Terminal
 
@@ -21,30 +23,41 @@ pytest_plugins = ("tests.real.runner_fixtures",)
 Sealed = Callable[..., Path]
 
 _TIOCGSID = 0x5429  # asm-generic/ioctls.h
+_MS_BIND = 0x1000  # linux/mount.h
 
 PYTHON_SCRIPT = """
-import os, signal, sys
+import os, select, signal, sys
 
-def size(*_):
-    os.write(1, "size {} {}\\n".format(*os.get_terminal_size()).encode())
-
-signal.signal(signal.SIGWINCH, size)
+resized, wake = os.pipe()
+os.set_blocking(wake, False)
+signal.set_wakeup_fd(wake)
+signal.signal(signal.SIGWINCH, lambda *_: None)
 foreground = os.getpgrp() == os.getpid() == os.tcgetpgrp(0)
 print("ready", os.isatty(0), os.isatty(1), os.isatty(2), sys.stdout.line_buffering, foreground)
-while line := sys.stdin.readline():
-    print("got", line.strip())
-raise SystemExit(5)
+while True:
+    readable = select.select([0, resized], [], [])[0]
+    if resized in readable:
+        os.read(resized, 1)
+        print("size", *os.get_terminal_size())
+    if 0 in readable:
+        line = os.read(0, 100).decode().strip()
+        if not line:
+            raise SystemExit(5)
+        print("got", line)
 """
 BASH_SCRIPT = """#!/bin/bash
-trap 'set -- $(stty size); echo size $2 $1' WINCH
+was=$(stty size)
 echo ready
 while :; do
+    now=$(stty size)
+    [ "$now" = "$was" ] || { set -- $now; echo "size $2 $1"; was=$now; }
     if read -t 0.05 -r part; then
         echo "got $line$part"
         line=
     elif (($? == 1)); then exit 5; else line+=$part; fi
 done
 """
+READERS = {"python": "import sys; sys.stdin.readline()", "bash": "read line"}
 KINDS = {
     "in-process": ("/usr/bin/python3", PYTHON_SCRIPT),
     "venv": ("/tmp/scratch/venv/bin/python3", f"#!/tmp/scratch/venv/bin/python3\n{PYTHON_SCRIPT}"),
@@ -56,6 +69,7 @@ KINDS = {
 class Process:
     """A process as ``/proc`` shows it: ``state`` is one letter of ps(1)."""
 
+    pid: int
     command: str
     parent: int
     state: str
@@ -81,12 +95,14 @@ def beside(terminal: Terminal) -> list[Process]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and entry.name != str(leader):
             try:
-                state, parent, _, of = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-                command = (entry / "cmdline").read_text()
+                state, parent, _, of = (
+                    os.fsdecode((entry / "stat").read_bytes()).rpartition(")")[2].split()[:4]
+                )
+                command = os.fsdecode((entry / "cmdline").read_bytes())
             except OSError:
                 continue  # it has ended
             if int(of) == leader:
-                found.append(Process(command, int(parent), state))
+                found.append(Process(int(entry.name), command, int(parent), state))
     return found
 
 
@@ -117,8 +133,10 @@ def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
     resize(101, 37)
     terminal.send("hello\n")
     expect("got")
-    (script,) = beside(terminal)
-    assert script.parent == terminal_session(terminal)
+    # beside the script there is nothing but what a script of bash starts itself
+    (script,) = (p for p in beside(terminal) if p.parent == terminal_session(terminal))
+    others = [process.command for process in beside(terminal) if process.pid != script.pid]
+    assert not [command for command in others if "credhelper" in command or not bash]
     terminal.send("\x1a")  # Ctrl-Z
     expect("Stopped", command)
     shell()
@@ -133,19 +151,19 @@ def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
     terminal.send("\x04")  # Ctrl-D
     terminal.expect("shell> ")
     shell()
-    if not bash:  # which ignores SIGQUIT, and waits for what it reads without reading
+    if not bash:  # which ignores SIGQUIT
         start()
         terminal.send("\x1c")  # Ctrl-backslash
         terminal.expect("shell> ")
         shell()
-        terminal.send(f"{command} &\n")
-        terminal.expect("] ")  # its job, and number
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while [process.state for process in beside(terminal)] != ["T"]:
-            assert time.monotonic() < deadline, "a background job that reads is to be stopped"
-            time.sleep(0.01)
-        terminal.send("kill -9 %1; wait; echo do''ne\n")
-        terminal.expect("done")
+    terminal.send(command.replace("./job", "./reader") + " &\n")
+    terminal.expect("] ")  # its job, and number
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while [process.state for process in beside(terminal)] != ["T"]:
+        assert time.monotonic() < deadline, "a background job that reads is to be stopped"
+        time.sleep(0.01)
+    terminal.send("kill -9 %1; wait; echo do''ne\n")
+    terminal.expect("done")
     return seen
 
 
@@ -162,6 +180,8 @@ def test_keys_job_control_window_size_and_exit_status(
     sealed("my_api_key", VALUE)
     program, text = KINDS[kind]
     write(text, "job")
+    first = text.partition("\n")[0] if text.startswith("#!") else ""
+    write(f"{first}\n{READERS['bash' if kind == 'bash' else 'python']}\n", "reader")
     write(
         f'#!/bin/sh\nexec {" ".join(launcher("credhelper-decrypt-run"))} -c my_api_key "$@"\n',
         "runner",
@@ -212,20 +232,19 @@ def test_a_prompt_appears_at_once(
 
 @pytest.mark.unmeasured
 def test_interrupted_while_it_decrypts(
-    sealed: Sealed, write: Writes, environment: dict[str, str]
+    sealed: Sealed, write: Writes, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
     """Ctrl-C is met from the start: nothing is run then, and systemd-creds does not stay."""
     sealed("my_api_key", VALUE)
     script = write("print('started')")
-    slow = "inject=openat:delay_enter=60000000:when=1"  # microseconds, at its first file
-    argv = [
-        *("/usr/bin/strace", "-f", "-qq", "-o", "/dev/null"),
-        *("-e", "trace=openat", "-P", "/var/lib/systemd/credential.secret", "-e", slow),
-        *(*launcher("credhelper-decrypt-run"), "-c", "my_api_key", str(script)),
-    ]
+    # fake: the real one does not take as long as one can type
+    slow = write("#!/bin/sh\nexec /bin/sleep 60\n", "systemd-creds")
+    namespace.mount(str(slow), SYSTEMD_CREDS, "", _MS_BIND)
+    request.addfinalizer(lambda: namespace.unmount(SYSTEMD_CREDS))
+    argv = [*launcher("credhelper-decrypt-run"), "-c", "my_api_key", str(script)]
     with Terminal(argv, env=environment) as terminal:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not any("systemd-creds" in process.command for process in beside(terminal)):
+        while not any("sleep" in process.command for process in beside(terminal)):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         terminal.send("\x03")

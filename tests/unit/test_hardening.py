@@ -1,0 +1,52 @@
+"""What the runner does to its own process, in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CLOSED = """
+import os, sys
+from credhelper.run import hardening
+sys.stdin = sys.stdout = sys.stderr = None
+for descriptor in ({closed}):
+    os.close(descriptor)
+hardening.open_standard_streams()
+links = [os.readlink(f"/proc/self/fd/{{n}}") for n in ({closed})]
+print("out")
+print("err", file=sys.stderr)
+sys.exit(links != ["/dev/null"] * len(links))
+"""
+NOT_ROOT = """
+import os
+from credhelper.errors import RunnerFailed
+from credhelper.run import hardening
+os.geteuid = lambda: 1000  # fake: these tests may run as root
+try:
+    hardening.apply()
+except RunnerFailed as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("closed", ["0,", "2,", "0, 1", "2, 0, 1"])
+def test_closed_descriptors_are_opened_on_nothing(closed: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", CLOSED.format(closed=closed)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    assert finished.returncode == 0
+
+
+def test_without_root_it_says_what_to_type() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", NOT_ROOT, "--no-mask", "x.py"], capture_output=True, check=True
+    )
+    assert finished.stdout == (
+        b"credhelper-decrypt-run needs root (sudo credhelper-decrypt-run --no-mask x.py)\n"
+    )
