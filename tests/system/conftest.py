@@ -18,6 +18,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("tests/system boots machines and needs root: sudo make check-system", 1)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With -n, each machine is booted by one worker; the slowest is the first to start."""
     items.sort(key=lambda item: _machine(item) != "vm")
