@@ -137,7 +137,7 @@ copr: srpm ## build in Copr: make copr COPR=owner/project (needs copr-cli and it
 .PHONY: check-system
 check-system: venv rpm ## run tests/system in booted machines, built on first use (root)
 	$(RUN)/python -m tests.machines.roots
-	$(RUN)/python -m pytest tests/system -n 2 --dist loadgroup --junitxml=build/system.xml $(PYTESTFLAGS)
+	$(RUN)/python -m pytest tests/system -n 2 --dist loadfile --junitxml=build/system.xml $(PYTESTFLAGS)
 
 .PHONY: system-report
 system-report: ## write what the last check-system showed into tests/README.md

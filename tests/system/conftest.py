@@ -18,13 +18,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         pytest.exit("tests/system boots machines and needs root: sudo make check-system", 1)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With -n, each machine is booted by one worker; the slowest is the first to start."""
-    items.sort(key=lambda item: _machine(item) != "vm")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_machine(item) or "none"))
-
-
-def _machine(item: pytest.Item) -> str:
-    return str(item.callspec.params.get("booted", "")) if hasattr(item, "callspec") else ""
+    """The slowest file is the first to start: with -n, it takes one worker for itself."""
+    items.sort(key=lambda item: item.path.name != "test_virtual_machine.py")
