@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import credhelper
+
+# isolated, a child would find an installed one alone
+SITE = f"import sys; sys.path.insert(0, {str(Path(credhelper.__file__).parents[1])!r})"
 CLOSED = """
+{site}
 import os, sys
 from credhelper.run import hardening
 sys.stdin = sys.stdout = sys.stderr = None
@@ -19,7 +25,8 @@ print("out")
 print("err", file=sys.stderr)
 sys.exit(links != ["/dev/null"] * len(links))
 """
-NOT_ROOT = """
+NOT_ROOT = f"""
+{SITE}
 import os
 from credhelper.errors import RunnerFailed
 from credhelper.run import hardening
@@ -34,7 +41,7 @@ except RunnerFailed as error:
 @pytest.mark.parametrize("closed", ["0,", "2,", "0, 1", "2, 0, 1"])
 def test_closed_descriptors_are_opened_on_nothing(closed: str) -> None:
     finished = subprocess.run(
-        [sys.executable, "-I", "-c", CLOSED.format(closed=closed)],
+        [sys.executable, "-I", "-c", CLOSED.format(closed=closed, site=SITE)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
