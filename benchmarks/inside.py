@@ -103,8 +103,8 @@ ROWS = (
 )
 
 
-def seconds(argv: list[str], runs: int) -> float:
-    """The mean of so many runs, by hyperfine."""
+def measured(argv: list[str], runs: int) -> dict[str, list[float]]:
+    """Seconds of so many runs, and their peak memory in bytes, by hyperfine 2 or 1.19."""
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         words = " ".join(argv)
         subprocess.run(
@@ -112,7 +112,19 @@ def seconds(argv: list[str], runs: int) -> float:
              "--export-json", report.name, words],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        return float(json.load(report)["results"][0]["mean"])
+        result = json.load(report)["results"][0]
+    if "measurements" not in result:
+        return {"seconds": result["times"], "memory": result["memory_usage_byte"]}
+    return {
+        "seconds": [run["time_wall_clock"]["value"] for run in result["measurements"]],
+        "memory": [run["memory_peak_resident"]["value"] for run in result["measurements"]],
+    }
+
+
+def seconds(argv: list[str], runs: int) -> float:
+    """The mean of so many runs."""
+    times = measured(argv, runs)["seconds"]
+    return sum(times) / len(times)
 
 
 def interleaved(commands: dict[str, list[str]], rounds: int, runs: int) -> dict[str, list[float]]:
@@ -124,13 +136,9 @@ def interleaved(commands: dict[str, list[str]], rounds: int, runs: int) -> dict[
     return times
 
 
-def peak_memory(argv: list[str]) -> int:
+def peak_memory(argv: list[str]) -> float:
     """The largest resident size of a run, in KiB."""
-    pid = os.posix_spawn(argv[0], argv, {"PATH": "/usr/bin"})
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        raise SystemExit(f"{argv}: {status}")
-    return usage.ru_maxrss
+    return min(measured(argv, 5)["memory"]) / 1024
 
 
 def second_load() -> dict[str, float]:
@@ -184,7 +192,7 @@ def main() -> None:
         ratios = [mine / other for mine, other in zip(times[ours], against, strict=True)]
         rows.append({"title": title, "against": peers, "target": target, "ratios": ratios})
     memory = {
-        name: min(peak_memory(argv) for _ in range(5))
+        name: peak_memory(argv)
         for name, argv in {
             "runner": COMMANDS["runner, -c"],
             "python": [PYTHON, f"{HERE}/nothing.py"],
