@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import sudoers
 from tests.real import namespace, traces
 from tests.real.conftest import ROOT, TIME_LIMIT_SECONDS, Finished
-from tests.real.running import ALICE, VALUE, User
+from tests.real.running import ALICE, BOB, VALUE, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +87,7 @@ ALWAYS: Final = {
     "blocked": 0,
     "descriptors": [],
 }
+CALLERS: Final = {"alice": ALICE, "bob": BOB}
 VARIABLES: Final = frozenset(
     "COLORTERM COLUMNS CREDENTIALS_DIRECTORY HOME LANG LANGUAGE LC_ALL LC_CTYPE LC_MESSAGES LINES "
     "LOGNAME NO_COLOR PATH SHELL SUDO_COMMAND SUDO_GID SUDO_UID SUDO_USER TERM TZ USER".split()
@@ -98,7 +99,7 @@ bob ALL=(root) NOPASSWD: {rule}, {rule} *
 
 
 def install() -> None:
-    """The commands, the library, the script, and what sudo grants, as root would install them."""
+    """The commands, the library and the script, as root would install them."""
     python = subprocess.run(
         ["/usr/bin/python3", "-I", "-c", "import site; print(site.getsitepackages()[0])"],
         capture_output=True,
@@ -109,8 +110,7 @@ def install() -> None:
     _overlay("/usr/bin")
     if not library.is_relative_to("/usr/local/lib"):
         _overlay(str(library))
-    for directory in (library, *library.parents):
-        directory.chmod(directory.stat().st_mode & ~0o022)  # Debian's is a group's
+    library.chmod(0o755)  # Debian's is a group's
     shutil.copytree(
         ROOT / "src/credhelper",
         library / "credhelper",
@@ -129,20 +129,26 @@ def install() -> None:
     script.chmod(0o755)
     (script.parent / "helper.py").write_text("")
     (script.parent / "helper.py").chmod(0o644)
+
+
+def granted() -> list[Path]:
+    """What sudo grants the two callers: the drop-ins, to be removed again."""
     drop_in = sudoers.drop_in(sudoers.Grant(SCRIPT, user="alice"))
     rule = f"/usr/bin/{' '.join(RUN)}"
-    grant("report", f"{drop_in}alice ALL=(root) NOPASSWD: NOSETENV: {rule} *\n")
-    grant("careless", _BOBS.format(rule=rule))
-    _hacked()
+    return [
+        grant("report", f"{drop_in}alice ALL=(root) NOPASSWD: NOSETENV: {rule} *\n"),
+        grant("careless", _BOBS.format(rule=rule)),
+    ]
 
 
-def grant(name: str, text: str) -> None:
-    """Puts a drop-in in place."""
+def grant(name: str, text: str) -> Path:
+    """Puts a drop-in in place; its path."""
     path = Path("/etc/sudoers.d", name)
     path.unlink(missing_ok=True)
     path.touch(0o440)
     path.write_text(text)
     subprocess.run(["/usr/sbin/visudo", "-c"], check=True, capture_output=True)
+    return path
 
 
 def prepare() -> None:
@@ -269,3 +275,21 @@ def _overlay(lower: str) -> None:
     (layer / "work").mkdir()
     options = f"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work"
     namespace.mount("overlay", lower, "overlay", 0, options)
+
+
+def shim(code: str) -> list[str]:
+    """Python that does ``code`` and becomes what stands after it."""
+    start = "import os, resource, signal, sys"
+    return ["/usr/bin/python3", "-I", "-c", f"{start}\n{code}\nos.execv(sys.argv[1], sys.argv[1:])"]
+
+
+def made(code: str) -> None:
+    """Does something as alice."""
+    done = ALICE.run(["/usr/bin/python3", "-I", "-c", f"import os, shutil\n{code}"], cwd=str(EVIL))
+    assert done.err == ""
+
+
+def both(judge: Judge, finished: Finished) -> dict[str, object]:
+    """The verdict, then the report."""
+    judge.acquit(finished.stdout, finished.stderr)
+    return report(finished)

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 Writes = Callable[..., Path]
 Same = Callable[..., Finished]
 
+Sealed = Callable[..., Path]
+
 VALUE: Final = "sk-secret/value+1234567890=="
+DECLARING: Final = """\
+    # /// script
+    # requires-python = ">=3.11"
+    # [tool.credhelper]
+    # credentials = ["my_api_key"]
+    # environment = { API_KEY = "my_api_key" }
+    # ///
+"""
 
 
 @dataclass(frozen=True)

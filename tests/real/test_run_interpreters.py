@@ -82,7 +82,8 @@ def test_options_of_python(
 def package_files() -> set[Path]:
     """All that is in the package's own tree, but for what belongs to this Python."""
     tree = ROOT / "src/credhelper"
-    return {path for path in tree.rglob("*") if not path.match("__pycache__/*.cpython-311.pyc")}
+    own = f"__pycache__/*.{sys.implementation.cache_tag}.pyc"
+    return {path for path in tree.rglob("*") if not path.match(own)}
 
 
 def test_a_virtual_environment(

@@ -275,7 +275,7 @@ def test_a_module(argv: list[str], decrypt_run: Runs, environment: dict[str, str
 
 def test_a_module_that_fails(decrypt_run: Runs, environment: dict[str, str]) -> None:
     """Its traceback begins where that of ``python3 -m`` does."""
-    site = Path("/usr/local/lib/python3.11/dist-packages")
+    site = Path(next(path for path in sys.path if path.startswith("/usr/local/lib/")))
     module = site / "failing.py"
     module.write_text("import sys\nprint(sys.argv, __spec__.name, sys.orig_argv[1:])\n1 / 0\n")
     module.chmod(0o644)

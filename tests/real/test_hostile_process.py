@@ -1,0 +1,117 @@
+"""Hostile callers and what a process inherits besides words: see ``hostile``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real.hostile import (
+    CALLERS,
+    EVIL,
+    Attack,
+    Judge,
+    both,
+    shim,
+)
+
+pytest_plugins = ("tests.real.runner_fixtures", "tests.real.hostile_fixtures")
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("place", ["gone", "unreadable", "opened up", "-c", "\n"])
+def test_the_working_directory(caller: str, place: str, judge: Judge) -> None:
+    """All the others are called from one that is full of modules and programs."""
+    directory = EVIL / place
+    setup = {
+        "gone": f"os.mkdir('{directory}'); os.chdir('{directory}'); os.rmdir('{directory}')",
+        "unreadable": f"os.mkdir('{directory}'); os.chdir('{directory}'); os.chmod('.', 0)",
+    }.get(
+        place, f"os.mkdir({str(directory)!r}); os.chdir({str(directory)!r}); os.chmod('.', 0o777)"
+    )
+    EVIL.chmod(0o777)  # bob's as well
+    attack = Attack(CALLERS[caller], before=shim(setup))
+    assert both(judge, attack.run())
+
+
+DESCRIPTORS = {
+    **{f"closed {which}": f"[os.close(int(n)) for n in {which!r}]" for which in ("0", "1", "2")},
+    **{
+        f"closed {which}": f"[os.close(int(n)) for n in {which!r}]" for which in ("01", "12", "012")
+    },
+    "extra": "[os.set_inheritable(os.dup(0), True) for _ in range(30)]",
+    "a file of his at 3 to 9": (
+        "f = os.open('/tmp/evil/his', os.O_RDWR | os.O_CREAT, 0o666)\n"
+        "[os.dup2(f, n) for n in range(3, 10)]"
+    ),
+    "a directory of his at 5": "os.dup2(os.open('/tmp/evil', os.O_RDONLY), 5)",
+    "standard input for writing": "os.dup2(os.open('/dev/null', os.O_WRONLY), 0)",
+    "a directory as standard input": "os.dup2(os.open('/', os.O_RDONLY), 0)",
+    "output for reading": "os.dup2(os.open('/dev/null', os.O_RDONLY), 1)",
+    "a full disk": "os.dup2(os.open('/dev/full', os.O_WRONLY), 1)",
+    "nobody reads": "r, w = os.pipe(); os.dup2(w, 1); os.dup2(w, 2); os.close(r); os.close(w)",
+    "a script as output": "os.dup2(os.open('/tmp/evil/startup', os.O_RDWR), 1)",
+    "output that does not block": "os.set_blocking(1, False)",
+}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", DESCRIPTORS)
+def test_descriptors(caller: str, name: str, judge: Judge) -> None:
+    EVIL.chmod(0o777)  # bob's as well
+    (EVIL / "startup").chmod(0o777)
+    options = ["-C", "200"] if caller == "bob" else []
+    finished = Attack(CALLERS[caller], before=shim(DESCRIPTORS[name]), options=options).run()
+    both(judge, finished)
+    for path in (EVIL / "his", EVIL / "startup"):
+        if path.exists():
+            judge.acquit(path.read_bytes())
+
+
+LIMITS = {
+    "as": (1 << 22, 1 << 25, 1 << 28),
+    "core": (0, 1 << 40),
+    "cpu": (0, 1),
+    "data": (1 << 20, 1 << 24),
+    "fsize": (0, 1),
+    "memlock": (0,),
+    "msgqueue": (0,),
+    "nofile": (3, 4, 8, 16),
+    "nproc": (0, 1),
+    "rss": (0,),
+    "sigpending": (0,),
+    "stack": (1 << 14, 1 << 16, 1 << 20),
+}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", LIMITS)
+def test_small_limits(caller: str, name: str, judge: Judge) -> None:
+    for limit in LIMITS[name]:
+        before = ["/usr/bin/prlimit", f"--{name}={limit}"]
+        finished = Attack(CALLERS[caller], before=before).run()
+        facts = both(judge, finished)
+        assert facts or finished.status != 0
+
+
+SIGNALS = {
+    "all ignored": "[signal.signal(n, signal.SIG_IGN) for n in range(1, 32) if n not in (9, 19)]",
+    "all blocked": "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())",
+    "children forgotten": "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+    "one that waits": ("signal.pthread_sigmask(signal.SIG_BLOCK, [15]); os.kill(os.getpid(), 15)"),
+    "an interrupt that waits": (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [2]); os.kill(os.getpid(), 2)"
+    ),
+    "alarms": "[signal.setitimer(n, .05, .01) for n in (0, 1, 2)]",
+    "an orphan": "os.fork() and os._exit(0)",
+    "a session of its own": "os.fork() and (os.wait(), os._exit(0)); os.setsid()",
+    "umask 0": "os.umask(0)",
+    "umask 777": "os.umask(0o777)",
+}
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("name", SIGNALS)
+def test_signals_and_more_that_is_inherited(caller: str, name: str, judge: Judge) -> None:
+    finished = Attack(CALLERS[caller], before=shim(SIGNALS[name])).run()
+    facts = both(judge, finished)
+    if name in ("all ignored", "all blocked", "children forgotten", "umask 0", "umask 777"):
+        assert facts
