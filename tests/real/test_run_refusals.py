@@ -239,3 +239,15 @@ def test_a_file_system_that_somebody_else_brought(
         assert decrypt_run(str(script)).out == "ran\n"
     finally:
         namespace.unmount(str(place))
+
+
+def test_a_user_who_cannot_be_become(write: Writes, decrypt_run: Runs, users: None) -> None:
+    """Here: the kernel gives no new keyring, and the old one is not to be kept."""
+    assert users is None
+    script = write("print('started')")
+    strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl"]
+    finished = decrypt_run(
+        *("--user", "alice", str(script)), before=[*strace, "-e", "inject=keyctl:error=EDQUOT"]
+    )
+    assert (finished.status, finished.out) == (125, "")
+    assert "cannot become alice" in finished.err

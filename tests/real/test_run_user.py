@@ -248,18 +248,15 @@ def test_the_keyrings_of_the_caller_stay_behind(write: Writes, decrypt_run: Runs
     ]
 
 
-@pytest.mark.parametrize(("error", "status"), [("ENOSYS", 0), ("EPERM", 0), ("EDQUOT", 125)])
-def test_where_there_are_no_keyrings(
-    error: str, status: int, write: Writes, decrypt_run: Runs
-) -> None:
-    """Containers have none; where there are some, they are not kept for want of a new one."""
+@pytest.mark.parametrize("error", ["ENOSYS", "EPERM"])
+def test_where_there_are_no_keyrings(error: str, write: Writes, decrypt_run: Runs) -> None:
+    """As in containers."""
     script = write("")
     strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl"]
     finished = decrypt_run(
         *("--user", "alice", str(script)), before=[*strace, "-e", f"inject=keyctl:error={error}"]
     )
-    assert finished.status == status
-    assert ("cannot become alice" in finished.err) == bool(status)
+    assert (finished.status, finished.err) == (0, "")
 
 
 def test_a_user_who_cannot_read_the_script(write: Writes, decrypt_run: Runs) -> None:
