@@ -126,9 +126,10 @@ class RunnerFailed(CredentialError):
 
 
 class Untrusted(CredentialError, PermissionError):
-    """The script was found but is not to be run."""
+    """The script was found but is not to be run; ``mend`` is the command against that, if any."""
 
     exit_code = 126
+    mend: tuple[str, ...] = ()
 
 
 class ScriptNotFound(CredentialError, FileNotFoundError):

@@ -49,6 +49,15 @@ def open_file(path: str, owners: Collection[int]) -> Opened:
         os.close(walk.directory)
 
 
+def check_directory(path: str, owners: Collection[int]) -> None:
+    """Raises as :func:`open_file` does where others than ``owners`` could put a script there."""
+    walk = _Walk(path, owners)
+    try:
+        walk.enter()
+    finally:
+        os.close(walk.directory)
+
+
 def why_not(path: str, owners: Collection[int]) -> str:
     """What :func:`open_file` would say against ``path``; empty if nothing."""
     try:
@@ -65,6 +74,12 @@ def danger(status: os.stat_result, owners: Collection[int]) -> str:
     if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
         return f"may be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
     return ""
+
+
+def mend(path: str, reason: str) -> tuple[str, ...]:
+    """The command against ``reason``, which is what :func:`danger` said of ``path``."""
+    change = ("chown", "root:root") if reason.startswith("belongs") else ("chmod", "go-w")
+    return (*change, path)
 
 
 class _Walk:
@@ -88,13 +103,26 @@ class _Walk:
         self.sticky = ""
 
     def run(self) -> Opened:
+        """Opens the file at the end."""
+        opened = self._go(to_file=True)
+        if not opened:
+            raise Untrusted(f"{self.given} is a directory", "give the path of a script")
+        return opened
+
+    def enter(self) -> None:
+        """Enters the directory at the end."""
+        self._go(to_file=False)
+        self._refuse(self.here, self.sticky)
+
+    def _go(self, *, to_file: bool) -> Opened | None:
         self._enter(os.open("/", _DIRECTORY_FLAGS), "/")
         while self.left:
             name = self.left.pop(0)
             if name in ("", "."):
                 continue
+            last = to_file and not any(part not in ("", ".") for part in self.left)
             try:
-                opened = self._step(name, last=not any(part not in ("", ".") for part in self.left))
+                opened = self._step(name, last=last)
             except FileNotFoundError:
                 raise ScriptNotFound(
                     f"{self.given} is not there",
@@ -108,7 +136,7 @@ class _Walk:
                 ) from None
             if opened:
                 return opened
-        raise Untrusted(f"{self.given} is a directory", "give the path of a script")
+        return None
 
     def _step(self, name: str, *, last: bool) -> Opened | None:
         if name == "..":
@@ -182,9 +210,11 @@ class _Walk:
         if not reason:
             return
         who = "root" if self.owners == ROOT_ALONE else "root and the invoking user"
-        mend = "chown root:root" if "belongs" in reason else "chmod go-w"
-        hint = f"only {who} may be able to write it: sudo {mend} {path}"
-        raise Untrusted(f"{path} {reason}", hint)
+        words = mend(path, reason)
+        hint = f"only {who} may be able to write it: sudo {' '.join(words)}"
+        error = Untrusted(f"{path} {reason}", hint)
+        error.mend = words
+        raise error
 
 
 def _user(uid: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,25 @@ def test_without_sudo_there_is_nothing_to_find(
 ) -> None:
     monkeypatch.setattr(sudoers_rules, "MAIN", str(tmp_path / "none"))
     assert list(sudoers.findings()) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "mend"),
+    [(0o777, 0, "chmod go-w"), (0o1777, 0, "chmod go-w"), (0o755, 4321, "chown root:root")],
+)
+def test_a_directory_of_scripts_that_others_can_write(
+    main: Path, mode: int, owner: int, mend: str
+) -> None:
+    jobs = Path("/etc/jobs")  # root's, and the namespace's own
+    jobs.mkdir()
+    try:
+        rule = rf"bob ALL=(root) NOPASSWD: {RUNNER} ^--root-owned {jobs}/[a-z]+\.py$"
+        assert rules(main, rule) == []
+        jobs.chmod(mode)
+        os.chown(jobs, owner, 0)
+        assert rules(main, rule) == ["sudo-directory"]
+        finding = next(iter(sudoers.findings()))
+        assert f"{jobs} " in finding.evidence
+        assert finding.mend == f"sudo {mend} {jobs}"
+    finally:
+        jobs.rmdir()

@@ -84,15 +84,12 @@ def directory_findings() -> Iterator[Finding]:
     """What is amiss with the directories themselves, and what was left over in them."""
     for above in ("/", "/etc"):
         if reason := trust.danger(os.stat(above), trust.ROOT_ALONE):
-            mend = (
-                ("chown", "root:root", above) if "belongs" in reason else ("chmod", "go-w", above)
-            )
             yield _finding(
                 Severity.FAILURE,
                 "store-parent",
                 above,
                 f"{reason}: so may the store below it",
-                command(*mend),
+                command(*trust.mend(above, reason)),
             )
     for directory in store.SEARCHED:
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import trust
 from credhelper.check import sudoers_rules
 from credhelper.check.finding import Area, Finding, Severity, command
-from credhelper.errors import CredentialError
+from credhelper.errors import CredentialError, ScriptNotFound, Untrusted
 from credhelper.run import options
 from credhelper.sudoers import RUNNER
 
@@ -104,8 +104,8 @@ def _mentions(file: str) -> bool:
 def _file(file: str) -> Iterator[Finding]:
     status = os.stat(file)
     if reason := trust.danger(status, trust.ROOT_ALONE):
-        mend = command("chown", "root:root", file) if "belongs" in reason else ""
-        mend = mend or command("chmod", "0440", file)
+        change = trust.mend(file, reason)
+        mend = command(*change) if change[0] == "chown" else command("chmod", "0440", file)
         yield _finding(Severity.FAILURE, "sudo-file", file, f"{reason}: so may all rules", mend)
 
 
@@ -205,12 +205,11 @@ def _regular_expression(pattern: str) -> list[Fault]:
     directory = re.search(r"(/\S*/)", head)
     if directory and os.path.isdir(directory[1]):
         try:
-            os.close(trust.open_file(directory[1], trust.ROOT_ALONE).descriptor)
-        except CredentialError as error:
-            if not error.problem.endswith("is a directory"):  # which nobody else can write
-                evidence = f"allows whatever is in {directory[1]}, and {error.problem}"
-                mend = _advised(error)
-                faults.append(Fault(Severity.FAILURE, "sudo-directory", evidence, mend))
+            trust.check_directory(directory[1], trust.ROOT_ALONE)
+        except (ScriptNotFound, Untrusted) as error:
+            evidence = f"allows whatever is in {directory[1]}, and {error.problem}"
+            mend = _advised(error)
+            faults.append(Fault(Severity.FAILURE, "sudo-directory", evidence, mend))
     return faults
 
 
@@ -222,15 +221,14 @@ def _script(script: str) -> Iterator[Fault]:
         return
     try:
         os.close(trust.open_file(script, trust.ROOT_ALONE).descriptor)
-    except CredentialError as error:
+    except (ScriptNotFound, Untrusted) as error:
         evidence = f"runs {script}, and {error.problem}"
         yield Fault(Severity.FAILURE, "sudo-script", evidence, _advised(error))
 
 
-def _advised(error: CredentialError) -> str:
-    """The command at the end of a hint of the trust check: a verb, an argument and a path."""
-    words = error.hint.partition(": sudo ")[2].split(" ", 2)
-    return command(*words) if len(words) == 3 else ""
+def _advised(error: ScriptNotFound | Untrusted) -> str:
+    """The command against what the trust check found, if there is one."""
+    return command(*error.mend) if isinstance(error, Untrusted) and error.mend else ""
 
 
 def _off(file: str, sudoers: Sudoers) -> str:
