@@ -70,7 +70,7 @@ def install_many(
         except BaseException as error:
             _undo(undo, f"{store.WRITTEN}/{failing}")
             if isinstance(error, FileExistsError) and not isinstance(error, CredentialError):
-                raise _exists(failing) from None
+                raise already_there(failing) from None
             if isinstance(error, OSError) and not isinstance(error, CredentialError):
                 raise store.failure(error, f"{store.WRITTEN}/{failing}") from None
             raise
@@ -92,12 +92,13 @@ def _undo(steps: list[Callable[[], None]], path: str) -> None:
 def _check_whether_there(directory: int, name: str, expected: bool) -> None:
     there = store.exists(directory, name)
     if there and not expected:
-        raise _exists(name)
+        raise already_there(name)
     if expected and not there:
         raise store.absent(name)
 
 
-def _exists(name: str) -> CredentialExists:
+def already_there(name: str) -> CredentialExists:
+    """The error for a name that is taken."""
     return CredentialExists(
         f"there is a credential {name} already",
         f"to give it a new value: sudo credhelper rotate {name}",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import hostkey, sealing
+from credhelper import hostkey, program, sealing
 from credhelper.check import swap
 from credhelper.check.finding import Area, Finding, Severity, command
 from credhelper.errors import SystemdMissing
@@ -206,13 +205,7 @@ def _core_dumps() -> Iterator[Finding]:
 def _coredump_storage() -> str:
     """``Storage=`` of coredump.conf(5), drop-ins and defaults considered."""
     try:
-        found = subprocess.run(
-            [_ANALYZE, "cat-config", "systemd/coredump.conf"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={"PATH": "/usr/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": ""},
-            check=False,
-        )
+        found = program.run(_ANALYZE, "--no-pager", "cat-config", "systemd/coredump.conf")
     except OSError:
         return "external"
     values = re.findall(rb"^\s*Storage\s*=\s*(\w*)", found.stdout, re.MULTILINE)

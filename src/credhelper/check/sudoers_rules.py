@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from credhelper import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,13 +96,8 @@ def _files(path: str, deepest: int, is_drop_in: bool = False) -> Iterator[tuple[
 def _parse(text: str) -> _Json:
     """Raises ``ValueError`` with what cvtsudoers says."""
     try:
-        done = subprocess.run(
-            [_CVTSUDOERS, "-f", "json", "-"],
-            input=text.encode("utf-8", "surrogateescape"),
-            capture_output=True,
-            env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"},
-            check=False,
-        )
+        stdin = text.encode("utf-8", "surrogateescape")
+        done = program.run(_CVTSUDOERS, "-f", "json", "-", stdin=stdin)
     except OSError as error:
         raise ValueError(f"{_CVTSUDOERS}: {error.strerror}") from None
     if done.returncode:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import audit, envelope, hostkey, installing, store
 from credhelper.cli import binding, terminal, value
-from credhelper.errors import CredentialExists, EncryptionFailed
+from credhelper.errors import EncryptionFailed
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Seals and stores; raises what keeps it from that."""
     name = checked_name(arguments.name)
     if store.present(name):  # before anything is asked of the user
-        raise CredentialExists(
-            f"there is a credential {name} already",
-            f"to give it a new value: sudo credhelper rotate {name}",
-        )
+        raise installing.already_there(name)
     secret, source = value.obtain(arguments)
     blob = put(name, secret, binding.chosen(arguments))
     print(f"added {name}, bound to: {envelope.binding(blob).label}")
@@ -54,16 +51,21 @@ def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = Fa
 
     def verify(read_back: bytes) -> None:
         if bound.unseal(name, read_back) != secret:
-            raise EncryptionFailed(
-                f"credential {name} does not unseal to the value that was given",
-                "nothing has changed; look at the disk and the TPM, then try again",
-            )
+            raise another_value(name)
 
     hostkey.guard()
     blob = bound.seal(name, secret)
     installing.install(name, blob, verify, replace=replace)
     audit.store_changed("rotate" if replace else "add", [name])
     return blob
+
+
+def another_value(name: str) -> EncryptionFailed:
+    """The error where what the disk gave back is not what was sealed."""
+    return EncryptionFailed(
+        f"credential {name} does not unseal to the value that was given",
+        "nothing has changed; look at the disk and the TPM, then try again",
+    )
 
 
 def delete_source(source: value.Source) -> None:

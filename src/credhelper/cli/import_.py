@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import audit, dotenv_import, envelope, hostkey, installing, sealing, store
 from credhelper.cli import add, binding, terminal, value
-from credhelper.errors import CredentialError, CredentialExists, EncryptionFailed, UsageError
+from credhelper.errors import CredentialError, CredentialExists, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -105,10 +105,7 @@ def _install(items: list[Item], there: Mapping[str, bytes], bound: Bound) -> Non
             if isinstance(result, CredentialError):
                 raise result
             if result != values[name]:
-                raise EncryptionFailed(
-                    f"credential {name} does not unseal to the value that was given",
-                    "nothing has changed; look at the disk and the TPM, then try again",
-                )
+                raise add.another_value(name)
 
     installing.install_many(blobs, verify, there.keys() & blobs.keys())
     audit.store_changed("import", blobs)

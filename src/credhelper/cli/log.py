@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from credhelper import audit
+from credhelper import audit, program
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, UsageError
 from credhelper.name import CredentialName
@@ -71,13 +70,7 @@ def _entries(since: str | None) -> list[dict[str, object]]:
     matches = ["_UID=0", *(f"MESSAGE_ID={message_id}" for message_id in _EVENTS)]
     argv = [_JOURNALCTL, "--output=json", "--no-pager", "--quiet", *matches]
     try:
-        found = subprocess.run(
-            [*argv, *([f"--since={since}"] if since else [])],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={"PATH": "/usr/bin", "LC_ALL": "C.UTF-8"},
-            check=False,
-        )
+        found = program.run(*argv, *([f"--since={since}"] if since else []))
     except OSError as error:
         raise CredentialError(f"{_JOURNALCTL}: {error.strerror}", "install systemd") from None
     if found.returncode:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sudoers, trust
+from credhelper import program, sudoers, trust
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
 
@@ -107,13 +106,7 @@ def _install(text: str, target: Path) -> None:
 
 def _require_accepted(path: str) -> None:
     try:
-        checked = subprocess.run(
-            [_VISUDO, "--check", f"--file={path}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"},
-            check=False,
-        )
+        checked = program.run(_VISUDO, "--check", f"--file={path}")
     except OSError as error:
         raise CredentialError(f"{_VISUDO}: {error.strerror}", "install sudo") from None
     if checked.returncode:

@@ -10,6 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from credhelper.run import hardening
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -18,10 +20,7 @@ if TYPE_CHECKING:
 
 def prepare() -> None:
     """Opens closed standard streams on ``/dev/null``, and lets stdout show any file name."""
-    for descriptor, stream in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, stream) is None:
-            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)  # mostly one and the same
-            setattr(sys, stream, os.fdopen(descriptor, "w" if descriptor else "r"))
+    hardening.open_standard_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -33,28 +32,24 @@ def error(problem: CredentialError) -> None:
 
 def complain(problem: str, hint: str = "") -> None:
     """An error on stderr, and its hint."""
-    _note("error", problem)
-    if hint:
-        _note("hint", hint)
+    _say("error", problem, hint)
 
 
 def note(text: str, hint: str = "") -> None:
     """Something worth knowing on stderr, and its hint."""
-    _note("note", text)
-    if hint:
-        _note("hint", hint)
+    _say("note", text, hint)
 
 
 def warn(problem: str, hint: str = "") -> None:
     """A warning on stderr, and its hint."""
-    _note("warning", problem)
-    if hint:
-        _note("hint", hint)
+    _say("warning", problem, hint)
 
 
-def _note(kind: str, text: str) -> None:
+def _say(kind: str, text: str, hint: str) -> None:
     sys.stdout.flush()
     print(f"credhelper: {kind}: {one_line(text)}", file=sys.stderr)
+    if hint:
+        print(f"credhelper: hint: {one_line(hint)}", file=sys.stderr)
 
 
 def one_line(text: str) -> str:

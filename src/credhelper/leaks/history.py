@@ -11,7 +11,7 @@ from credhelper.leaks.compressed import Allowance, gunzip
 from credhelper.leaks.matching import Match, Matcher
 from credhelper.leaks.objects import Found, Survey, contents
 from credhelper.leaks.report import Hit, Place
-from credhelper.leaks.repository import Repository, git
+from credhelper.leaks.repository import Repository, git_output
 from credhelper.leaks.standing import Commit, Standing, date_of, field_of, standings
 
 TAG_HEAD = 1 << 16  # bytes of a tag object that are kept to name it
@@ -130,9 +130,8 @@ def _name(matcher: Matcher, refs: Iterable[str | None]) -> str:
 def _index(repository: Repository) -> dict[str, list[bytes]]:
     """The paths in the index by object."""
     result: dict[str, list[bytes]] = {}
-    with git(repository, "ls-files", "--stage", "-z") as running:
-        for entry in running.output.read().split(b"\0"):
-            meta, _, path = entry.partition(b"\t")
-            if path:
-                result.setdefault(meta.split()[1].decode(), []).append(path)
+    for entry in git_output(repository, "ls-files", "--stage", "-z").split(b"\0"):
+        meta, _, path = entry.partition(b"\t")
+        if path:
+            result.setdefault(meta.split()[1].decode(), []).append(path)
     return result

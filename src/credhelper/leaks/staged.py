@@ -11,7 +11,7 @@ from credhelper.leaks.compressed import MAGIC, Allowance, gunzip
 from credhelper.leaks.matching import Match, Matcher
 from credhelper.leaks.objects import contents
 from credhelper.leaks.report import Hit, Place
-from credhelper.leaks.repository import Repository, finished, git
+from credhelper.leaks.repository import Repository, finished, git, git_output
 
 # `git commit -a` and `git commit PATH` run hooks with one of these as GIT_INDEX_FILE, a variable
 # that sudo takes away.
@@ -63,8 +63,7 @@ def _hit(matcher: Matcher, match: Match, path: bytes) -> Hit:
 def _added(repository: Repository, index: str, problems: list[str]) -> list[tuple[str, bytes]]:
     """The files in an index whose content or name differs from HEAD's: object and path."""
     head = ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
-    with git(repository, *head) as running:
-        born = bool(running.output.read())
+    born = bool(git_output(repository, *head))
     arguments = ["ls-files", "--stage", "-z"]
     if born:
         arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "HEAD"]
