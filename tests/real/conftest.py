@@ -81,7 +81,9 @@ class Machine:
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """The namespace, with a host key, a machine id and a journal of its own."""
-    keep = {ROOT, Path(sys.prefix), Path.cwd(), tmp_path_factory.getbasetemp()}
+    pythons = {Path(sys.prefix), Path(sys.base_prefix)}
+    os.umask(0o022)
+    keep = {ROOT, *pythons, Path.cwd(), tmp_path_factory.getbasetemp()}
     try:
         written = namespace.enter(keep)
     except OSError as error:
@@ -90,7 +92,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             "hint: run them on a machine or in a container that may mount (CAP_SYS_ADMIN)",
             returncode=1,
         )
-    os.umask(0o022)
     Path("/etc/machine-id").write_text("5ca1ab1e0ddba11c0ffee0000c0dec0d\n")
     HOST_KEY.unlink(missing_ok=True)
     subprocess.run([SYSTEMD_CREDS, "setup"], check=True, capture_output=True)

@@ -18,7 +18,14 @@ _MS_PRIVATE: Final = 0x40000
 _MNT_DETACH: Final = 2
 
 _CHANGED: Final = ("/etc", "/var/lib", "/usr/local/lib")  # as on this machine, changes go to memory
-_EMPTY: Final = {"/tmp": "1777", "/dev/shm": "1777", "/run": "0755"}
+_EMPTY: Final = {
+    "/tmp": "1777",
+    "/dev/shm": "1777",
+    "/run": "0755",
+    "/opt": "0755",
+    "/home": "0755",  # others may enter: where the checkout lies in somebody's home, they reach it
+    "/root": "0755",
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def enter(keep: Iterable[Path]) -> list[Path]:
     """Moves the calling thread, and what it starts, into a mount namespace of its own.
 
-    ``keep`` are directories that stay where they are though an empty ``/tmp`` would hide them.
+    ``keep`` are directories that stay where they are though one that is emptied would hide them.
     Returns the directories that hold all that is written from then on, anywhere. Raises
     ``OSError`` that names the mount which this machine refuses.
     """
@@ -46,7 +53,7 @@ def enter(keep: Iterable[Path]) -> list[Path]:
     for directory, mode in _EMPTY.items():
         mount("tmpfs", directory, "tmpfs", 0, f"mode={mode}")
     for path, descriptor in kept.items():
-        if path.is_relative_to("/tmp"):
+        if any(path.is_relative_to(directory) for directory in _EMPTY):
             path.mkdir(parents=True, exist_ok=True)
             mount(f"/proc/self/fd/{descriptor}", str(path), "", _MS_BIND | _MS_REC)
         os.close(descriptor)
