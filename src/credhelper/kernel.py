@@ -1,15 +1,25 @@
-"""The system calls that Python's ``os`` does not have, through ``ctypes``.
+"""The system calls that Python's ``os`` does not have, through the C half of ``ctypes``.
 
 Names and numbers are the kernel's own (linux/mount.h, linux/prctl.h, linux/capability.h).
+``ctypes`` itself imports ``threading`` and ``sysconfig``: a fifth of a run's own time.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import resource
 import sys
+from _ctypes import (
+    FUNCFLAG_CDECL,
+    FUNCFLAG_USE_ERRNO,
+    CFuncPtr,
+    _SimpleCData,
+    byref,
+    dlopen,
+    dlsym,
+    get_errno,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +37,7 @@ MOUNT_ATTR_NOSUID: Final = 0x2
 MOUNT_ATTR_NODEV: Final = 0x4
 MOUNT_ATTR_NOEXEC: Final = 0x8
 MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
+_MOUNT_ATTR_BYTES: Final = 4 * 8  # of struct mount_attr
 MS_REC: Final = 0x4000
 MS_SLAVE: Final = 0x80000
 CLONE_NEWNS: Final = 0x20000
@@ -43,42 +54,66 @@ KEYCTL_JOIN_SESSION_KEYRING: Final = 1
 CAP_BLOCK_SUSPEND: Final = 36
 CAPABILITY_VERSION_3: Final = 0x20080522
 
-# asm-generic: the same on every architecture of Fedora, for calls as new as these
-_NR_MOVE_MOUNT: Final = 429
-_NR_FSOPEN: Final = 430
-_NR_FSCONFIG: Final = 431
-_NR_FSMOUNT: Final = 432
-_NR_MOUNT_SETATTR: Final = 442
-# older, so that each architecture has its own
-_NR_KEYCTL: Final = {
-    "aarch64": 219,
-    "i386": 288,
-    "powerpc64le": 271,
-    "riscv64": 219,
-    "s390x": 280,
-    "x86_64": 250,
+# The calls for which libc has no function, by number. The younger ones: asm-generic, the same on
+# every architecture of Fedora.
+_NUMBERS: Final = {
+    "move_mount": 429,
+    "fsopen": 430,
+    "fsconfig": 431,
+    "fsmount": 432,
+    "mount_setattr": 442,
+    # older, by what this Python was built for: uname(2) says what the caller's personality(2) wants
+    "keyctl": {
+        "aarch64": 219,
+        "i386": 288,
+        "powerpc64le": 271,
+        "riscv64": 219,
+        "s390x": 280,
+        "x86_64": 250,
+    }.get(sys.implementation._multiarch.partition("-")[0], -1),
 }
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+
+class _Int(_SimpleCData):  # type: ignore[type-arg]
+    _type_ = "i"
 
 
-def _checked(result: int, call: str) -> int:
+class _Long(_SimpleCData):  # type: ignore[type-arg]
+    _type_ = "l"
+
+
+class _Int32(_SimpleCData):  # type: ignore[type-arg]
+    _type_ = "I"
+
+
+class _Int64(_SimpleCData):  # type: ignore[type-arg]
+    _type_ = "Q"
+
+
+class _Function(CFuncPtr):
+    _flags_ = FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO
+    _restype_ = _Int
+
+
+_PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type] # what is loaded already, libc with it
+
+
+def _call(name: str, *arguments: object) -> int:
+    """Does the system call ``name``. Raises ``OSError``."""
+    words = [_Long(word) if isinstance(word, int) else word for word in arguments]
+    if number := _NUMBERS.get(name):
+        function, words = "syscall", [_Long(number), *words]
+    else:
+        function = name
+    result: int = _Function(dlsym(_PROGRAM, function))(*words)
     if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{call}: {os.strerror(number)}")
+        raise OSError(get_errno(), f"{name}: {os.strerror(get_errno())}")
     return result
-
-
-def _syscall(call: str, number: int, *arguments: int | bytes | None) -> int:
-    words = [ctypes.c_long(a) if isinstance(a, int) else ctypes.c_char_p(a) for a in arguments]
-    return _checked(_libc.syscall(ctypes.c_long(number), *words), call)
 
 
 def prctl(option: int, *arguments: int) -> int:
     """prctl(2). Raises ``OSError``."""
-    words = [ctypes.c_ulong(word) for word in (*arguments, 0, 0, 0, 0)[:4]]
-    return _checked(_libc.prctl(ctypes.c_int(option), *words), "prctl")
+    return _call("prctl", option, *(*arguments, 0, 0, 0, 0)[:4])
 
 
 def ramfs(mode: int) -> int:
@@ -87,51 +122,41 @@ def ramfs(mode: int) -> int:
     It is in no mount table, is never swapped, and is gone with its last descriptor (fsopen(2)).
     Raises ``OSError``.
     """
-    context = _syscall("fsopen", _NR_FSOPEN, b"ramfs", FSOPEN_CLOEXEC)
+    context = _call("fsopen", b"ramfs", FSOPEN_CLOEXEC)
     try:
         text = f"{mode:04o}".encode()
-        _syscall("fsconfig", _NR_FSCONFIG, context, FSCONFIG_SET_STRING, b"mode", text, 0)
-        _syscall("fsconfig", _NR_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0)
+        _call("fsconfig", context, FSCONFIG_SET_STRING, b"mode", text, 0)
+        _call("fsconfig", context, FSCONFIG_CMD_CREATE, None, None, 0)
         attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
-        return _syscall("fsmount", _NR_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes)
+        return _call("fsmount", context, FSMOUNT_CLOEXEC, attributes)
     finally:
         os.close(context)
 
 
 def make_read_only(mount: int) -> None:
     """Makes the mount behind the descriptor read-only (mount_setattr(2)). Raises ``OSError``."""
-    attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
-    _checked(
-        _libc.syscall(
-            ctypes.c_long(_NR_MOUNT_SETATTR),
-            ctypes.c_int(mount),
-            ctypes.c_char_p(b""),
-            ctypes.c_uint(AT_EMPTY_PATH),
-            ctypes.byref(attributes),
-            ctypes.c_size_t(ctypes.sizeof(attributes)),
-        ),
-        "mount_setattr",
-    )
+    attributes = (_Int64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
+    where = (mount, b"", AT_EMPTY_PATH)
+    _call("mount_setattr", *where, byref(attributes), _MOUNT_ATTR_BYTES)
 
 
 def private_mounts() -> None:
     """Moves this process into a mount namespace that the rest of the system does not see."""
-    _checked(_libc.unshare(ctypes.c_int(CLONE_NEWNS)), "unshare")
-    flags = ctypes.c_ulong(MS_REC | MS_SLAVE)
-    _checked(_libc.mount(None, ctypes.c_char_p(b"/"), None, flags, None), "mount")
+    _call("unshare", CLONE_NEWNS)
+    _call("mount", None, b"/", None, MS_REC | MS_SLAVE, None)
 
 
 def attach(mount: int, directory: str) -> None:
     """Attaches the detached mount to ``directory`` (move_mount(2)). Raises ``OSError``."""
     path = os.fsencode(directory)
-    _syscall("move_mount", _NR_MOVE_MOUNT, mount, b"", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
+    _call("move_mount", mount, b"", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def set_capabilities(permitted: int, inheritable: int) -> None:
     """Sets the thread's capabilities, the effective ones to ``permitted`` (capset(2))."""
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    header = (_Int32 * 2)(CAPABILITY_VERSION_3, 0)
     low, high = 0xFFFFFFFF, 32
-    data = (ctypes.c_uint32 * 6)(
+    data = (_Int32 * 6)(
         permitted & low,
         permitted & low,
         inheritable & low,
@@ -139,7 +164,7 @@ def set_capabilities(permitted: int, inheritable: int) -> None:
         permitted >> high,
         inheritable >> high,
     )
-    _checked(_libc.capset(ctypes.byref(header), ctypes.byref(data)), "capset")
+    _call("capset", byref(header), byref(data))
 
 
 def leave_keyrings() -> None:
@@ -148,10 +173,8 @@ def leave_keyrings() -> None:
     Nothing is done where there are no keyrings, or none are allowed (containers). See
     session-keyring(7). Raises ``OSError``.
     """
-    # what this Python was built for; uname(2) says what the caller's personality(2) wants it to
-    architecture = sys.implementation._multiarch.partition("-")[0]
     try:
-        _syscall("keyctl", _NR_KEYCTL.get(architecture, -1), KEYCTL_JOIN_SESSION_KEYRING, None)
+        _call("keyctl", KEYCTL_JOIN_SESSION_KEYRING, None)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise
