@@ -166,7 +166,10 @@ class _Walk:
             self._refuse(path, danger(status, self.owners))
             # root that calls without sudo may run what is on such a file system: not the same set
             if self.owners is ROOT_ALONE and os.fstatvfs(descriptor).f_flag & os.ST_NOSUID:
-                self._refuse(path, "is on a file system mounted nosuid, whose owners mean nothing")
+                raise Untrusted(
+                    f"{path} is on a file system mounted nosuid, whose owners mean nothing",
+                    "copy it to one mounted without nosuid",
+                )
         except BaseException:
             os.close(descriptor)
             raise

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from credhelper import trust
+from credhelper.errors import Untrusted
 from credhelper.version import VERSION
 from tests.real.conftest import Runs, launcher
 from tests.real.running import ALICE, VALUE, Sealed, Writes
@@ -235,7 +237,14 @@ def test_a_file_system_that_somebody_else_brought(
         script = write("print('ran')", "medium/script.py")
         refused = decrypt_run("--root-owned", str(script))
         assert refused.status == 126
-        assert "mounted nosuid" in refused.err
+        assert refused.err.splitlines() == [
+            f"credhelper: error: {script} is on a file system mounted nosuid, "
+            "whose owners mean nothing",
+            "credhelper: hint: copy it to one mounted without nosuid",
+        ]
+        with pytest.raises(Untrusted) as caught:
+            trust.open_file(str(script), trust.ROOT_ALONE)
+        assert caught.value.mend == ()  # no mode or owner helps
         assert decrypt_run(str(script)).out == "ran\n"
     finally:
         namespace.unmount(str(place))
