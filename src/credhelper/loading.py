@@ -130,7 +130,15 @@ def _explained(error: CredentialError, name: str) -> CredentialError:
     """An error of the store, with what a caller that was handed a directory has to know."""
     if not isinstance(error, CredentialNotFound | NotPermitted):
         return error
-    if os.environ.get("CREDENTIALS_DIRECTORY"):
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory and not os.path.isdir(directory):
+        return CredentialNotFound(
+            f"credential {name} cannot be read: there is no {directory}, "
+            "which $CREDENTIALS_DIRECTORY names",
+            "what closes the descriptors that it inherits needs "
+            "credhelper-decrypt-run --share-with-children",
+        )
+    if directory:
         return CredentialNotFound(
             f"credential {name} is not in $CREDENTIALS_DIRECTORY",
             f"declare it: credhelper-decrypt-run -c {name}, the script's inline metadata, or "

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import credhelper
 from tests.real.conftest import Runs, launcher
 from tests.real.running import VALUE, Sealed, Writes, nothing_left
 
 pytest_plugins = ("tests.real.runner_fixtures",)
+
+SOURCE = str(Path(credhelper.__file__).parents[1])
 
 
 def test_variables_are_not_in_the_environment_that_others_read(
@@ -54,6 +57,27 @@ def test_children_that_inherit_the_descriptor_see_the_directory(
     assert lines[:3] == ["inherits: 0", "closes: 1", "passed on: 0"]
     assert re.fullmatch(r"path: /proc/self/fd/\d+", lines[3])
     assert lines[4] == "mounts: 0"
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_child_that_closed_the_directory_is_told_what_it_needs(
+    share: bool, sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    store = sealed("my_api_key", VALUE)
+    script = write(  # without the store, as for a child that is not root
+        f"""\
+        import os, subprocess
+        os.unlink({str(store)!r})
+        code = "import sys; sys.path.append({SOURCE!r}); import credhelper; "
+        code += "credhelper.load('my_api_key')"
+        run = subprocess.run(["/usr/bin/python3", "-I", "-c", code], stderr=subprocess.PIPE)
+        print(run.returncode, run.stderr.decode())
+        """
+    )
+    options = ["--share-with-children"] if share else []
+    out = decrypt_run(*options, "-c", "my_api_key", str(script)).out
+    assert out.startswith("0 \n" if share else "1 Traceback")
+    assert share == ("credhelper-decrypt-run --share-with-children" not in out)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -82,7 +82,7 @@ def test_a_directory_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file))
-    with pytest.raises(credhelper.CredentialNotFound):
+    with pytest.raises(credhelper.CredentialNotFound, match="there is no /"):
         credhelper.load("a")
 
 
