@@ -74,9 +74,13 @@ def test_one_clash_and_nothing_is_imported(
 def test_rotate_gives_what_clashes_the_new_value(
     credhelper: Runs, dotenv: Path, sealed: Callable[..., Path]
 ) -> None:
-    sealed("pem", b"another")
+    sealed("pem", b"another", "--not-after=2039-02-03 04:05:06 UTC")
     finished = credhelper("import", "--rotate", str(dotenv))
     assert finished.status == 0
+    assert finished.err == (
+        "credhelper: note: the old value of pem expires on 2039-02-03 04:05 UTC, "
+        "the new one never expires: to have it expire, give --not-after=\n"
+    )
     assert "PEM: pem rotated\n" in finished.out
     assert stored() == NAMES
 

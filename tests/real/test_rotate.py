@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from credhelper import envelope
-from tests.real.conftest import OTHER_STORES, STORE, Record, Runs, unseal
+from credhelper import envelope, expiry
+from tests.real.conftest import OTHER_STORES, STORE, SYSTEMD_CREDS, Record, Runs, unseal
 from tests.real.terminal import Hidden
 
 
@@ -60,6 +61,37 @@ def test_the_binding_is_kept_unless_told_otherwise(
     finished = credhelper("rotate", "my_api_key", "--with-key=host", input="newer")
     assert finished.out.startswith("rotated my_api_key, bound to: host, before: null; ")
     assert unseal(path) == b"newer"
+
+
+def expiring(seconds_from_now: int) -> Path:
+    """A credential that expires then, or has: systemd-creds seals it as of a year ago."""
+    STORE.mkdir(0o700)
+    now = int(time.time())
+    argv = [SYSTEMD_CREDS, "encrypt", "--name=my_api_key", "--with-key=host"]
+    argv += [f"--timestamp=@{now - 365 * 86400}", f"--not-after=@{now + seconds_from_now}"]
+    subprocess.run([*argv, "-", str(STORE / "my_api_key")], input=b"old", check=True)
+    return STORE / "my_api_key"
+
+
+@pytest.mark.parametrize(("seconds", "verb"), [(86400, "expires"), (-86400, "expired")])
+def test_it_is_said_that_the_new_one_does_not_expire(
+    credhelper: Runs, seconds: int, verb: str
+) -> None:
+    path = expiring(seconds)
+    when = expiry.shown(expiry.last_valid_second("my_api_key", path.read_bytes()))
+    finished = credhelper("rotate", "my_api_key", input="new")
+    assert finished.status == 0
+    assert finished.err == (
+        f"credhelper: note: the old value of my_api_key {verb} on {when}, "
+        "the new one never expires: to have it expire, give --not-after=\n"
+    )
+    assert expiry.unseal("my_api_key", path.read_bytes()) == (b"new", None)
+
+
+def test_nothing_is_said_where_the_new_one_is_given_a_time(credhelper: Runs) -> None:
+    path = expiring(86400)
+    assert credhelper("rotate", "my_api_key", "--not-after=+90d", input="new").err == ""
+    assert expiry.unseal("my_api_key", path.read_bytes())[1] is not None
 
 
 def test_an_unknown_binding_becomes_what_systemd_chooses(

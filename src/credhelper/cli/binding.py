@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from credhelper import envelope, sealing
+from credhelper import envelope, expiry, sealing
 from credhelper.cli import terminal
+from credhelper.errors import CredentialError, CredentialExpired
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +51,23 @@ class Bound:
             terminal.warn("the binding of the old credential is not known here: taking auto")
         pcrs = self.tpm2_pcrs or envelope.tpm2_pcrs(blob)
         return replace(self, with_key=old.with_key, tpm2_pcrs=pcrs)
+
+    def tell_of_expiry(self, name: str, old: bytes) -> None:
+        """Says so where the sealed credential ``old`` expires, and what replaces it does not."""
+        if self.not_after:
+            return
+        device = self.tpm2_device
+        with suppress(CredentialError):  # what does not unseal does not tell when it expires
+            try:
+                _, end = expiry.unseal(name, old, allow_null=True, tpm2_device=device)
+            except CredentialExpired:
+                end = expiry.last_valid_second(name, old, allow_null=True, tpm2_device=device)
+            if end is not None:
+                verb = "expires" if end >= time.time() else "expired"
+                terminal.note(
+                    f"the old value of {name} {verb} on {expiry.shown(end)}, "
+                    "the new one never expires: to have it expire, give --not-after="
+                )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

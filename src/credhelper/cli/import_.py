@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"there already, with another value: {', '.join(clashes)}",
             "to give them the file's values: --rotate; to leave them out: --select",
         )
+    for name in clashes:
+        bound.tell_of_expiry(name, there[name])
     if not arguments.dry_run and changed:
         _install(changed, there, bound)
     _tell(plan.items, same, clashes, dry=arguments.dry_run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credhelper import envelope, store
+from credhelper import envelope, hostkey, store
 from credhelper.cli import add, binding, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
@@ -18,7 +18,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "rotate",
         help="give a credential a new value",
-        description="Give a credential a new value; its name and binding stay.",
+        description="Give a credential a new value; its name and binding stay. Without "
+        "--not-after it never expires.",
     )
     parser.add_argument("name", metavar="NAME", help="the credential's name")
     value.add_options(parser)
@@ -33,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     bound = binding.chosen(arguments)
     if was:
         bound = bound.like(old.blob)
+        hostkey.guard()  # before the old one is unsealed
+        bound.tell_of_expiry(name, old.blob)
     secret, source = value.obtain(arguments)
     now = envelope.binding(add.put(name, secret, bound, replace=True)).label
     before = f", before: {was or 'damaged'}" if now != was else ""
