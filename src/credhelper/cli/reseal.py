@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Seal credentials anew with the same value: after a new TPM was added, before a firmware update, to
 move from the host key to host+tpm2. Each is verified before it takes the old one's place; one
-that fails stays as it was. What is not asked for stays: the key, the PCRs, when it expires, and
-the file's time, since the value is no younger."""
+that fails stays as it was. What is not asked for stays: the key with its PCRs, when it expires,
+and the file's time, since the value is no younger."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
