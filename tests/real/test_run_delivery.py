@@ -110,6 +110,21 @@ def test_a_run_without_credentials_has_no_directory(write: Writes, decrypt_run: 
     assert finished.out == "None\n"
 
 
+@pytest.mark.parametrize("first", ["", "#!/tmp/scratch/venv/bin/python3\n"])
+def test_no_frame_below_the_script_has_a_value_for_reports_to_show(
+    first: str, sealed: Sealed, write: Writes, decrypt_run: Runs, environment_of_venv: Path
+) -> None:
+    assert environment_of_venv.exists()
+    sealed("my_api_key", VALUE)
+    script = write(
+        first + "import inspect, os\n"
+        "below = [frame.frame.f_locals for frame in inspect.stack()[1:]]\n"
+        "print(len(below) > 3, [n for f in below for n in f if os.environ['K'] in repr(f[n])])\n"
+    )
+    finished = decrypt_run("--no-mask", "-e", "K=my_api_key", str(script))
+    assert finished.out == "True []\n", finished.err
+
+
 KINDS = {
     "in-process": "import sys; print('ready', flush=True); sys.stdin.read()",
     "venv": "#!/tmp/scratch/venv/bin/python3\nprint('ready', flush=True); input()",

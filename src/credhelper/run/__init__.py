@@ -84,6 +84,7 @@ def main() -> None:
 
                 sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
             values = _all_or_none(results)
+            del results, unsealing  # this frame stays below the script's, for reports to show
             variables = delivery.variables(plan.variables, values)
             record = _record(plan, digest)
             os.environ.clear()
