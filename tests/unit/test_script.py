@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from credhelper import script
@@ -147,6 +148,49 @@ def test_two_blocks() -> None:
 def test_a_block_that_is_not_closed() -> None:
     with pytest.raises(RunnerFailed, match="it is not closed"):
         script.declared(b"# /// script\n# [tool.credhelper]\n# credentials = ['a']\nprint()\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["credentials = []"],
+        ['credentials=["a"]'],
+        ['  credentials = [ "a" , "b", ]  '],
+        [
+            "# two:",
+            "credentials = [",
+            '    "a",',
+            '    # and "c" no more',
+            '    "b"',
+            "]",
+            "",
+            "# x",
+        ],
+    ],
+)
+def test_the_usual_block_needs_no_parser(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(["[tool.credhelper]", *lines])
+    expected = tomllib.loads(text)["tool"]["credhelper"]["credentials"]
+    monkeypatch.delattr(tomllib, "loads")
+    assert script.declared(block(*text.split("\n"))).credentials == expected
+
+
+TOKENS = ['"a"', '"b"', ",", "\n", " ", "# x\n", '"', "]", "\\", "'", "\t", "é", "\x7f", "x = 1"]
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(st.sampled_from(TOKENS), max_size=9).map("".join), st.sampled_from(["]", "]\n", ""])
+)
+@example('"a\n# x\nb"', "]")
+@example('"a"]\ncredentials = ["b"', "]")
+@example('"""a"""', "]")
+@example(",", "]")
+def test_the_list_is_what_a_parser_finds(inside: str, end: str) -> None:
+    text = f"[tool.credhelper]\ncredentials = [{inside}{end}"
+    names = script._plain_list(text.encode())
+    if names is not None:
+        assert tomllib.loads(text) == {"tool": {"credhelper": {"credentials": names}}}
 
 
 @given(st.text(st.sampled_from("# /script\nx[]=\"'.{}credhelper"), max_size=80))
