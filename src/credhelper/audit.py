@@ -24,6 +24,31 @@ NOTICE: Final = 5
 WARNING: Final = 4
 
 
+def _send(*fields: bytes) -> None:
+    """What ``sendv`` does, in systemd's documented protocol (JOURNAL_NATIVE_PROTOCOL).
+
+    Raises ``OSError``, also for a record that does not fit in a datagram.
+    """
+    from _socket import AF_UNIX, SOCK_DGRAM, socket
+
+    data = bytearray()
+    for field in fields:
+        name, _, value = field.partition(b"=")
+        data += name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
+    journal = socket(AF_UNIX, SOCK_DGRAM)
+    try:
+        journal.sendto(data, _SOCKET)
+    finally:
+        journal.close()
+
+
+try:
+    # the C half alone: systemd.journal imports logging and uuid, 20 times as slow
+    from systemd._journal import sendv
+except ImportError:  # the Python of a virtual environment
+    sendv = _send
+
+
 def invoking_user() -> str:
     """Who called: the user behind sudo(8), or the one whose process this is."""
     if user := os.environ.get("SUDO_USER"):
@@ -68,12 +93,6 @@ def record(
     try:
         if not os.path.exists(_SOCKET):  # sd_journal_sendv() would be silent
             raise OSError("systemd-journald is not running")
-        try:
-            # the C half alone: systemd.journal imports logging and uuid, 20 times as slow
-            from systemd._journal import sendv
-        except ImportError:  # the Python of a virtual environment
-            sendv = _send
-
         own = {
             "MESSAGE": message,
             "MESSAGE_ID": message_id,
@@ -86,21 +105,3 @@ def record(
         print(f"credhelper: note: not recorded in the journal: {error}", file=sys.stderr)
         return False
     return True
-
-
-def _send(*fields: bytes) -> None:
-    """What ``sendv`` does, in systemd's documented protocol (JOURNAL_NATIVE_PROTOCOL).
-
-    Raises ``OSError``, also for a record that does not fit in a datagram.
-    """
-    from _socket import AF_UNIX, SOCK_DGRAM, socket
-
-    data = bytearray()
-    for field in fields:
-        name, _, value = field.partition(b"=")
-        data += name + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
-    journal = socket(AF_UNIX, SOCK_DGRAM)
-    try:
-        journal.sendto(data, _SOCKET)
-    finally:
-        journal.close()

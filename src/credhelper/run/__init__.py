@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from credhelper import audit, script, sealing, store, trust
+from credhelper import script, sealing, store, trust
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
 from credhelper.run import environment, hardening, identity, interpreter, options
 
@@ -72,7 +72,10 @@ def main() -> None:
                 raise _first(failed)
             unsealing = sealing.Unsealing(blobs, allow_null=chosen.has("--allow-null"))
             try:
-                from credhelper.run import delivery  # and ctypes: slow, while systemd-creds runs
+                from credhelper.run import start  # what is left: while systemd-creds runs
+
+                if plan.interpreter.kind != interpreter.IN_PROCESS:
+                    from credhelper.run import execution
 
                 hardening.finish()
                 digest = plan.script.sha256
@@ -85,19 +88,10 @@ def main() -> None:
                 sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
             values = _all_or_none(results)
             del results, unsealing  # this frame stays below the script's, for reports to show
-            variables = delivery.variables(plan.variables, values)
-            record = _record(plan, digest)
-            os.environ.clear()
-            os.environ.update(plan.environment)
-            if values:
-                os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
-                    values,
-                    plan.account.pw_uid,
-                    plan.account.pw_gid,
-                    shared=chosen.has("--share-with-children"),
-                )
-            if plan.account.pw_uid:
-                identity.become(plan.account)
+            variables, record = start.hand_over(plan, values, digest)
+            mask = not chosen.has("--no-mask")
+            if plan.interpreter.kind != interpreter.IN_PROCESS:
+                execution.execute(plan, values, variables, record, mask=mask)
         except KeyboardInterrupt:
             raise RunnerFailed("interrupted", "nothing was run") from None
         except OSError as error:
@@ -108,7 +102,7 @@ def main() -> None:
             raise RunnerFailed("out of memory", "free some, then try again") from None
     except CredentialError as error:
         _fail(error, target, chosen)
-    _start(plan, values, variables, record)
+    start.run(plan, values, variables, record, mask=mask)
 
 
 def _planned(chosen: Options) -> Plan:
@@ -167,56 +161,6 @@ def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, by
     return values
 
 
-def _record(plan: Plan, digest: str) -> dict[str, str]:
-    """Records the run; the fields with which to record what it decrypts on demand."""
-    fields = {
-        "CREDHELPER_CREDENTIALS": " ".join(plan.names),
-        "CREDHELPER_SCRIPT": plan.script.real or plan.script.path,
-        "CREDHELPER_SCRIPT_SHA256": digest,
-        "CREDHELPER_INVOKING_USER": audit.invoking_user(),
-        "CREDHELPER_RUN_AS": plan.account.pw_name,
-        "CREDHELPER_INTERPRETER": plan.interpreter.shown,
-    }
-    names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
-    message = (
-        f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "
-        f"as {fields['CREDHELPER_RUN_AS']} with {names}"
-    )
-    # without a journal, said once; only root can decrypt more
-    recorded = audit.record(audit.RUN, message, fields)
-    return fields if recorded and plan.account.pw_uid == 0 else {}
-
-
-def _start(
-    plan: Plan, values: dict[str, bytes], variables: dict[str, str], record: dict[str, str]
-) -> None:
-    """Runs the script, in this process or in its place."""
-    from credhelper.run import python
-
-    mask = not plan.options.has("--no-mask")
-    if plan.interpreter.kind != interpreter.IN_PROCESS:
-        from credhelper.run import execution
-
-        try:
-            execution.execute(plan, values, variables, record, mask=mask)
-        except CredentialError as error:
-            _fail(error, plan.options.target, plan.options)
-    os.environ.update(variables)
-    if mask:
-        python.mask(values)
-    if record:
-        python.record_on_demand(record)
-    values.clear()
-    variables.clear()
-    plan.script.close()
-    arguments = plan.options.arguments
-    if plan.options.module:
-        python.run_module(plan.options.target, arguments)
-    else:
-        directory = os.path.dirname(plan.script.real)
-        python.run(plan.script.source, plan.script.path, directory, arguments)
-
-
 def _tell(chosen: Options) -> None:
     from credhelper.version import VERSION
 
@@ -224,6 +168,7 @@ def _tell(chosen: Options) -> None:
 
 
 def _fail(error: CredentialError, target: str, chosen: Options) -> NoReturn:
+    from credhelper import audit
     from credhelper.cli import terminal
 
     terminal.error(error)

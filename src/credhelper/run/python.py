@@ -9,6 +9,7 @@ import os
 import sys
 
 from credhelper import loading
+from credhelper.run import masking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 def mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
-    from credhelper.run import masking
-
     short = masking.too_short(values)
     if short:
         print(
@@ -99,8 +98,7 @@ def _as_python(execute: Callable[[], None]) -> None:
         own = error.__traceback__
         while own and own.tb_frame.f_code.co_filename == __file__:
             own = own.tb_next
-        if masking := sys.modules.get("credhelper.run.masking"):
-            masking.prune(own)
+        masking.prune(own)
         hook = sys.excepthook  # the script's, if it has set one
         sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
         raise
