@@ -21,3 +21,34 @@ def test_added_credential_is_one_for_systemd(machine: Machine) -> None:
     service += ["--property=LoadCredentialEncrypted=my_api_key", "/usr/bin/sh", "-c"]
     shown = machine.run([*service, 'cat "$CREDENTIALS_DIRECTORY/my_api_key"'])
     assert (shown.returncode, shown.stdout) == (0, "s3cret-value"), shown.stderr
+
+
+# what a run imports: a new one is a conscious choice, for each costs a hundredth of the run
+OWN = """
+    audit envelope errors kernel loading name process run run.delivery run.environment run.hardening
+    run.identity run.interpreter run.launcher run.masker run.masking run.needles run.options
+    run.python run.spelling run.start script sealing secret store trust
+""".split()
+IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
+    "__future__ _ctypes _sha2 atexit binascii fcntl io pwd resource select "
+    "systemd systemd._journal".split()
+)
+SCRIPT = """\
+# /// script
+# [tool.credhelper]
+# credentials = ["my_api_key"]
+# ///
+import sys
+from credhelper import load
+assert load("my_api_key") == "s3cret-value"
+print(*sys.modules)
+"""
+
+
+def test_a_run_imports_nothing_that_is_slow(machine: Machine) -> None:
+    machine.run([CREDHELPER, "add", "my_api_key", "--stdin"], input="s3cret-value\n", check=True)
+    machine.write("/opt/modules.py", SCRIPT)
+    plain = machine.run(["/usr/bin/python3", "-I", "-c", "import sys; print(*sys.modules)"])
+    ran = machine.run([RUN, "/opt/modules.py"], check=True)
+    new = set(ran.stdout.split()) - set(plain.stdout.split())
+    assert new <= IMPORTED
