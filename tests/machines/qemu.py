@@ -176,14 +176,22 @@ def _listening(path: Path) -> socket.socket:
 
 
 @contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A directory that goes with this process, however that ends: a shell hears of it."""
+    directory = tempfile.mkdtemp(prefix="credhelper-vm-")
+    remove = ["/bin/sh", "-c", 'cat; rm -r "$1"', "sh", directory]
+    with subprocess.Popen(remove, stdin=subprocess.PIPE, start_new_session=True):
+        yield Path(directory)
+
+
+@contextlib.contextmanager
 def booted() -> Iterator[Machine]:
     """A running virtual machine with a new TPM2; `transport` is its VirtualMachine."""
     root = roots.root("vm")
-    with roots.in_use(root), tempfile.TemporaryDirectory(prefix="credhelper-vm-") as directory:
-        scratch = Path(directory)
-        make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", str(root), str(scratch / "disk")]
+    with roots.in_use(root), scratch() as directory:
+        make = ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-d", str(root), str(directory / "disk")]
         subprocess.run([*make, _DISK], check=True, stdout=subprocess.DEVNULL)
-        machine = VirtualMachine(root, scratch, TPM(scratch / "tpm-state"))
+        machine = VirtualMachine(root, directory, TPM(directory / "tpm-state"))
         try:
             machine.start()
             yield Machine("vm", machine)
