@@ -44,7 +44,7 @@ def entries() -> list[Entry]:
         except FileNotFoundError:
             continue
         try:
-            for name in _names(descriptor, directory):
+            for name in store.names(descriptor, directory):
                 if name in found or name.startswith("."):
                     continue
                 try:
@@ -54,13 +54,6 @@ def entries() -> list[Entry]:
         finally:
             os.close(descriptor)
     return [found[name] for name in sorted(found)]
-
-
-def _names(descriptor: int, directory: str) -> list[str]:
-    try:
-        return os.listdir(descriptor)
-    except OSError as error:
-        raise store.failure(error, directory) from None
 
 
 def _entry(descriptor: int, directory: str, name: str) -> Entry:

@@ -163,6 +163,14 @@ def open_directory(path: str) -> int:
     return descriptor
 
 
+def names(descriptor: int, directory: str) -> list[str]:
+    """What the open ``directory`` holds. Raises :class:`StoreFailed`."""
+    try:
+        return os.listdir(descriptor)
+    except OSError as error:
+        raise failure(error, directory) from None
+
+
 def _mend(path: str, mode: str = "0600") -> str:
     return f"sudo chown root:root {path} && sudo chmod {mode} {path}"
 
@@ -195,9 +203,12 @@ def exists(store: int, name: str) -> bool:
 def _read_all(file: int, path: str) -> bytes:
     chunks = []
     left = MAXIMUM_BLOB_BYTES + 1
-    while chunk := os.read(file, min(left, 1 << 20)):
-        chunks.append(chunk)
-        left -= len(chunk)
-        if left <= 0:
-            raise DamagedCredential(f"{path} is larger than any credential", f"sudo rm {path}")
+    try:
+        while chunk := os.read(file, min(left, 1 << 20)):
+            chunks.append(chunk)
+            left -= len(chunk)
+            if left <= 0:
+                raise DamagedCredential(f"{path} is larger than any credential", f"sudo rm {path}")
+    except OSError as error:
+        raise failure(error, path) from None
     return b"".join(chunks)

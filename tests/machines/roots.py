@@ -35,7 +35,7 @@ _PACKAGING = (
     "file make patch unzip python3-pip python3-setuptools python3-wheel python3-pytest "
     "python3-hypothesis python3-numpy hyperfine"
 ).split()
-_KERNEL = "linux-image-cloud-amd64 initramfs-tools udev kmod".split()
+_KERNEL = "linux-image-cloud-amd64 initramfs-tools udev kmod dmsetup e2fsprogs".split()
 
 # Where the package puts its modules on Fedora; Debian's Python does not look there by itself.
 FEDORA_SITE = "".join(f"/usr/lib/python3.{minor}/site-packages\n" for minor in range(11, 16))

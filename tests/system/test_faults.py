@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines import tpm
+from tests.machines import disk, tpm
+from tests.machines.disk import Disk
 from tests.machines.machine import Machine
 from tests.system import library
 
@@ -21,6 +22,20 @@ RUN = "/usr/bin/credhelper-decrypt-run"
 STORE = "/etc/credstore.encrypted"
 OLD = "plaintext-of-the-old-value"
 NEW = "plaintext-of-the-new-value"
+
+# Arguments: an audited call, the command that runs right before it, and the command line.
+MEANWHILE = """
+import subprocess, sys
+from credhelper.cli import main
+call, *script = sys.argv[1:6]
+def meanwhile(event, _):
+    global call
+    if event == call:
+        call = ""
+        subprocess.run(script, check=True)
+sys.addaudithook(meanwhile)
+main(sys.argv[7:])
+"""
 
 
 def rotate(machine: Machine, *wrapper: str, value: str = NEW) -> str:
@@ -62,16 +77,17 @@ def stored(machine: Machine) -> Machine:
 
 
 @contextlib.contextmanager
-def mounted(machine: Machine, *arguments: str) -> Iterator[None]:
-    """Something mounted over the store, with a copy of what is in it."""
-    machine.run(["/usr/bin/cp", "-a", STORE, "/run/store"], check=True)
-    machine.run(["/usr/bin/mount", *arguments, STORE], check=True)
+def mounted(machine: Machine, *arguments: str, over: str = STORE) -> Iterator[None]:
+    """Something mounted over a directory, with a copy of what is in it."""
+    machine.run(["/usr/bin/cp", "-a", over, "/run/copy"], check=True)
+    machine.run(["/usr/bin/mount", *arguments, over], check=True)
     try:
-        machine.run(["/usr/bin/cp", "-a", "/run/store/.", STORE], check=True)
+        machine.run(["/usr/bin/rm", "-rf", f"{over}/lost+found"], check=True)
+        machine.run(["/usr/bin/cp", "-a", "/run/copy/.", over], check=True)
         yield
     finally:
-        machine.run(["/usr/bin/umount", STORE], check=True)
-        machine.run(["/usr/bin/rm", "-r", "/run/store"], check=True)
+        machine.run(["/usr/bin/umount", over], check=True)
+        machine.run(["/usr/bin/rm", "-r", "/run/copy"], check=True)
 
 
 def test_full_disk(stored: Machine) -> None:
@@ -121,6 +137,79 @@ def test_failing_call(stored: Machine, call: str, error: str, text: str) -> None
     inject = ["/usr/bin/strace", "--output=/dev/null"]
     assert_refused(rotate(stored, *inject, f"--inject={call}:error={error}"), text)
     assert_old_then_new(stored)
+
+
+@pytest.fixture
+def failing(machine: Machine) -> Iterator[Disk]:
+    """A disk that can be told to fail; the host's kernel cannot have one."""
+    with disk.plugged_in(machine) as plugged_in:
+        yield plugged_in
+
+
+ON_A_FAILING_DISK = pytest.mark.parametrize("booted", ["vm"], indirect=True)
+
+
+@ON_A_FAILING_DISK
+@pytest.mark.parametrize(
+    ("verb", "name", "call"),
+    [
+        ("rotate", "api_key", "os.mkdir"),  # before anything is written
+        ("rotate", "api_key", "os.link"),  # the new file is on the disk, without its name
+        ("rotate", "api_key", "os.rename"),  # the old one has its second name
+        ("add", "other", "os.mkdir"),
+        ("add", "other", "os.link"),
+    ],
+)
+def test_disk_that_stops_writing(
+    failing: Disk, stored: Machine, verb: str, name: str, call: str
+) -> None:
+    before = OLD if verb == "rotate" else ""
+    with mounted(stored, disk.PATH):
+        stored.run(["/usr/bin/sync"], check=True)
+        python = ["/usr/bin/python3", "-I", "-c", MEANWHILE, call]
+        command = [CREDHELPER, verb, name, "--stdin"]
+        refused = stored.run([*python, *failing.turning(disk.REFUSES_WRITES), *command], input=NEW)
+        failing.turn(disk.WORKS)
+        failing.mount_anew(STORE)
+        assert refused.returncode == 1
+        assert_refused(refused.stderr)
+        assert len(refused.stderr.splitlines()) == 2, refused.stderr
+        now = library.load(stored, name)
+        assert now.error in {"", "CredentialNotFound"}, now
+        possible = {before} if "nothing has changed" in refused.stderr else {before, NEW}
+        assert now.value.decode() in possible, refused.stderr
+        assert library.load(stored, "api_key").value.decode() in {OLD, NEW}
+        assert rotate(stored) == ""
+        left = set(stored.run(["/usr/bin/ls", "-A", STORE], check=True).stdout.split())
+        assert left == {"api_key"} | ({name} if now.value else set())
+        assert_no_plaintext(stored)
+
+
+@ON_A_FAILING_DISK
+@pytest.mark.parametrize("opened", [False, True], ids=["directory", "file"])
+def test_disk_that_stops_reading(failing: Disk, stored: Machine, opened: bool) -> None:
+    stored.write("/opt/jobs/job.py", "print('ran')")
+    with mounted(stored, disk.PATH):
+        failing.mount_anew(STORE)
+        if opened:
+            known = f"ls -l {STORE}; : <{STORE}/api_key; sync"
+            stored.run(["/bin/sh", "-ec", known], check=True)
+        failing.turn(disk.DEAD)
+        for argv, status in (
+            ([CREDHELPER, "list", "--verify", "--json"], 1),
+            ([CREDHELPER, "check"], 1),
+            ([CREDHELPER, "rotate", "api_key", "--stdin"], 1),
+            ([RUN, "-c", "api_key", "/opt/jobs/job.py"], 125),
+        ):
+            ran = stored.run(argv, input=NEW)
+            said = ran.stdout + ran.stderr
+            assert (ran.returncode, f"{STORE}" in said) == (status, True), (argv, said)
+            assert "Input/output error" in said, (argv, said)
+            assert "Traceback" not in said
+        assert library.load(stored, "api_key").error == "StoreFailed"
+        failing.turn(disk.WORKS)
+        failing.mount_anew(STORE)
+        assert_old_then_new(stored)
 
 
 @pytest.mark.parametrize("limit", [*range(3, 24), 64])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import installing, store, trust
 from credhelper.check.finding import Area, Finding, Severity, command
-from credhelper.errors import CredentialError
+from credhelper.errors import CredentialError, StoreFailed
 from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def places() -> list[Place]:
         if descriptor is None:
             continue
         try:
-            for name in os.listdir(descriptor):
+            for name in store.names(descriptor, directory):
                 if name in found or name.startswith("."):
                     continue
                 with suppress(FileNotFoundError):  # removed meanwhile
@@ -75,7 +75,9 @@ def _place(descriptor: int, directory: str, name: str) -> Place:
     status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
     try:
         blob = store.read_at(descriptor, directory, name).blob
-    except CredentialError:
+    except CredentialError as error:
+        if isinstance(error, StoreFailed) and stat.S_ISREG(status.st_mode):
+            raise  # the disk's fault, and nothing that is known of the credential
         blob = b""
     return Place(name, directory, status, blob)
 
