@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES: Final = 1 << 16  # a pipe's default capacity: this much never blocks
 _STDERR_BYTES: Final = 1 << 14  # of its complaints, as much as anybody reads
 _SIGKILL: Final = 9
+_DYING_SECONDS: Final = 2.0  # a killed program is gone at once, but for one that a driver holds
 _EVERY_SIGNAL: Final = range(1, 32)
 
 
@@ -79,7 +80,10 @@ class Process:
         return bool(self._pipes)
 
     def kill(self) -> None:
-        """Ends the program if it runs, and forgets what it wrote."""
+        """Ends the program if it runs, and forgets what it wrote.
+
+        One that the kernel cannot end now is left behind: it dies when its driver lets it go.
+        """
         for end in list(self._pipes):
             self._close(end)
         if self.status is None and self._pid:
@@ -87,8 +91,9 @@ class Process:
                 os.kill(self._pid, _SIGKILL)
             except ProcessLookupError:  # SIGCHLD is ignored: the kernel reaped it
                 self._pid = 0
-            else:
-                self._reap()
+                return
+            if not self._reap(_DYING_SECONDS):
+                self._pid = 0  # not to be waited for again
 
     def _write(self, end: int) -> None:
         try:
@@ -111,11 +116,15 @@ class Process:
         del self._pipes[end]
         os.close(end)
 
-    def _reap(self) -> None:
+    def _reap(self, seconds: float) -> bool:
+        """Whether it ends within ``seconds``; learns its status."""
         try:
+            if not _ends(self._pid, seconds):
+                return False
             self.status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         except ChildProcessError:
             self._pid = 0
+        return True
 
     def _serve(self, end: int) -> None:
         into = self._pipes[end]
@@ -123,8 +132,9 @@ class Process:
             self._write(end)
         else:
             self._read(end, into)
-        if not self._pipes:
-            self._reap()
+        if not self._pipes and not self._reap(self._deadline - time.monotonic()):
+            self.timed_out = True
+            self.kill()
 
 
 def wait_any(processes: Iterable[Process]) -> list[Process]:
@@ -159,6 +169,20 @@ def wait_any(processes: Iterable[Process]) -> list[Process]:
                     ended.append(process)
         if ended:
             return ended
+
+
+def _ends(pid: int, seconds: float) -> bool:
+    """Whether the child ``pid`` ends within ``seconds``."""
+    try:
+        end = os.pidfd_open(pid)
+    except OSError:  # it is reaped, or there is no descriptor: waitpid(2) tells
+        return True
+    try:
+        poll = select.poll()
+        poll.register(end, select.POLLIN)
+        return bool(poll.poll(max(0, seconds) * 1000))
+    finally:
+        os.close(end)
 
 
 def _pipe() -> tuple[int, int]:

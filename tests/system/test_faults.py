@@ -22,6 +22,7 @@ RUN = "/usr/bin/credhelper-decrypt-run"
 STORE = "/etc/credstore.encrypted"
 OLD = "plaintext-of-the-old-value"
 NEW = "plaintext-of-the-new-value"
+KEYS = "/var/lib/systemd"
 
 # Arguments: an audited call, the command that runs right before it, and the command line.
 MEANWHILE = """
@@ -210,6 +211,23 @@ def test_disk_that_stops_reading(failing: Disk, stored: Machine, opened: bool) -
         failing.turn(disk.WORKS)
         failing.mount_anew(STORE)
         assert_old_then_new(stored)
+
+
+@ON_A_FAILING_DISK
+def test_systemd_creds_that_cannot_be_killed(failing: Disk, stored: Machine) -> None:
+    """As in the hands of a TPM's driver: here those of a disk, silent about the host key."""
+    blob = stored.read(f"{STORE}/api_key")
+    state = ["/usr/bin/ps", "-C", "systemd-creds", "-o", "stat="]
+    with mounted(stored, disk.PATH, over=KEYS):
+        failing.mount_anew(KEYS)
+        with failing.silent():
+            refused = library.unseal(stored, "api_key", blob, time_limit=1)
+            left = stored.run(state).stdout
+        while stored.run(state).returncode == 0:  # it uses what is to be unmounted
+            pass
+    assert refused.error == "SealingTimeout"
+    assert left.startswith("D"), "the kernel did kill it"
+    assert_old_then_new(stored)
 
 
 @pytest.mark.parametrize("limit", [*range(3, 24), 64])

@@ -66,6 +66,12 @@ def test_the_time_limit_ends_it() -> None:
     assert not process.running
 
 
+def test_the_time_limit_holds_for_one_that_has_said_everything() -> None:
+    process = ended(shell("exec sleep 1000 <&- >&- 2>&-", limit=0.2))
+    assert process.timed_out
+    assert process.status == -9
+
+
 def test_one_that_hangs_does_not_keep_the_others() -> None:
     hanging, quick = shell("exec sleep 1000", limit=60), shell("echo here")
     assert wait_any([hanging, quick]) == [quick]
