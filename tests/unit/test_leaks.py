@@ -40,6 +40,15 @@ def test_every_form_is_found_however_the_data_comes(
     assert before.count(b"\n") + 1 in {match.line for match in matches(value, chunks, array)}
 
 
+@pytest.mark.parametrize("after", [b"r", b"\\r", b""])
+@pytest.mark.parametrize("value", [b"12345678\n\\", b"\\\n12345678", b"a\\\nn12345678\\\nr"])
+def test_a_backslash_before_or_after_a_break_is_told_from_a_break(
+    value: bytes, after: bytes
+) -> None:
+    for end in (b"", b"\n", b"\\n", b"\r\n    "):
+        assert matches(value, [b"\\t" + value.replace(b"\n", end) + after]), end
+
+
 @given(values, st.integers(48, 76), st.sampled_from([b"\n", b"\r\n", b"\n    ", b"\\n"]))
 def test_base64_and_hex_are_found_over_lines(value: bytes, width: int, end: bytes) -> None:
     padded = bytes(20) + value + bytes(20)

@@ -16,7 +16,7 @@ LINE = 24  # bytes; two probes of this length fit into a line of base64 or hex o
 
 # White space, and the two characters \n of an encoded text inside JSON, do not end a loose form.
 BREAK = re.compile(rb"\\[nrt]|[ \t\r\n]")
-GAP = re.compile(rb"(?:\\[nrt]|[ \t\r\n]){1,64}")
+LONGEST_GAP = 64  # so many of them in a row
 
 PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 

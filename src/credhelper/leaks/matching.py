@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from credhelper.leaks.forms import GAP, Encoding, Form, forms
+from credhelper.leaks.forms import BREAK, LONGEST_GAP, Encoding, Form, forms
 from credhelper.leaks.sieve import Sieve, sieve
 
 MOST = 100  # matches of one credential in one file; more tell nothing new
@@ -116,30 +116,49 @@ def _verified(buffer: bytes, position: int, offset: int, form: Form) -> _Span | 
         start = position - offset
         end = start + len(form.text)
         return _Span(start, end, form) if start >= 0 and buffer[start:end] == form.text else None
-    start = _before(buffer, position, offset)
-    end = _after(buffer, start, form.text)
-    return _Span(start, end, form) if end >= 0 else None
+    start = _before(buffer, position, form.text[:offset])
+    end = _after(buffer, position, form.text[offset:])
+    return _Span(start, end, form) if start >= 0 and end >= 0 else None
 
 
-def _after(buffer: bytes, position: int, text: bytes) -> int:
-    """The place after text that stands at position, with or without breaks, or -1."""
-    for byte in text:
-        if gap := GAP.match(buffer, position):
-            position = gap.end()
-        if buffer[position : position + 1] != bytes((byte,)):
-            return -1
-        position += 1
-    return position
+def _after(buffer: bytes, place: int, text: bytes) -> int:
+    """The place after text that stands at place, with or without breaks in it, or -1."""
+    ways = [(place, 0)]  # where a backslash is of the text, or else of a break
+    while ways:
+        place, index = ways.pop()
+        while index < len(text):
+            for _ in range(LONGEST_GAP):
+                if not (gap := BREAK.match(buffer, place)):
+                    break
+                if buffer[place] == text[index]:
+                    ways.append((place + 1, index + 1))
+                place = gap.end()
+            if place >= len(buffer) or buffer[place] != text[index]:
+                break
+            place, index = place + 1, index + 1
+        else:
+            return place
+    return -1
 
 
-def _before(buffer: bytes, position: int, count: int) -> int:
-    """The place of the count-th byte before position, breaks not counted."""
-    while count > 0 and position > 0:
-        position -= 1
-        if buffer[position] in b" \t\r\n":
-            continue
-        if buffer[position] in b"nrt" and buffer[position - 1 : position] == b"\\":
-            position -= 1
-            continue
-        count -= 1
-    return position
+def _before(buffer: bytes, place: int, text: bytes) -> int:
+    """The place of text that ends at place, with or without breaks in it, or -1."""
+    ways = [(place, len(text))]
+    while ways:
+        place, index = ways.pop()
+        while index:
+            for _ in range(LONGEST_GAP):
+                if place and buffer[place - 1] in b" \t\r\n":
+                    place -= 1
+                elif BREAK.fullmatch(buffer, max(0, place - 2), place):
+                    if buffer[place - 1] == text[index - 1]:
+                        ways.append((place - 1, index - 1))
+                    place -= 2
+                else:
+                    break
+            if not place or buffer[place - 1] != text[index - 1]:
+                break
+            place, index = place - 1, index - 1
+        else:
+            return place
+    return -1
