@@ -28,14 +28,17 @@ PATIENCE = 30.0  # seconds that Git may do nothing at all
 PIPE = 1 << 20  # bytes; /proc/sys/fs/pipe-max-size lets everybody have it
 F_SETPIPE_SZ = 1031  # fcntl(2)
 
-# Memory: the cache of delta bases is most of what Git takes, and its speed.
+# Memory: Git takes its cache of delta bases and a fifth more, and maps packs window by window. A
+# smaller cache costs some time; fewer windows than the deltas of a pack reach over cost far more.
 CONFIGURATION = """\
 [core]
 \trepositoryFormatVersion = {version}
 \tbare = true
 \tcommitGraph = false
 \tmultiPackIndex = false
-\tdeltaBaseCacheLimit = 112m
+\tdeltaBaseCacheLimit = 64m
+\tpackedGitWindowSize = 1m
+\tpackedGitLimit = 48m
 \tbigFileThreshold = 32m
 \thooksPath = /dev/null
 \tfsmonitor = false
