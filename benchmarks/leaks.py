@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ def _commits(size: int) -> Iterator[bytes]:
         f"src/{chance.choice(words[:40])}/{chance.choice(words[:30])}/{number}.py": [
             line() for _ in range(max(20, int(chance.lognormvariate(5.5, 1))))
         ]
-        for number in range(1500)
+        for number in range(min(1500, size // 600_000))  # so that small ones have versions too
     }
     paths = list(files)
     changed = paths
@@ -170,14 +170,28 @@ def _memory(process: int) -> tuple[float, float]:
     return own + math.fsum(a for a, _ in below), resident + math.fsum(b for _, b in below)
 
 
-def compare(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list[float]:
-    """The ratios of search to Git alone (in the order of packs: the faster), round after round."""
+def pairs(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list[tuple[Run, Run]]:
+    """Of every round the search, and Git alone in the order of packs: the faster one."""
     with history(megabytes) as path:
         read(path, "--unordered")
         return [
-            search(path, credentials, "numpy").seconds / read(path, "--unordered").seconds
-            for _ in range(rounds)
+            (search(path, credentials, "numpy"), read(path, "--unordered")) for _ in range(rounds)
         ]
+
+
+def compare(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list[float]:
+    """The ratios of search to Git alone, round after round."""
+    return [one.seconds / other.seconds for one, other in pairs(megabytes, rounds, credentials)]
+
+
+def growth(sizes: Sequence[int] = (10, 30, 100, 300, 1000)) -> list[tuple[int, float]]:
+    """Megabytes of history, and the median seconds of three searches for 16 credentials."""
+    curve = []
+    for size in sizes:
+        with history(size) as path:
+            times = [search(path, 16, "numpy").seconds for _ in range(3)]
+        curve.append((size, statistics.median(times)))
+    return curve
 
 
 def main() -> None:
