@@ -179,11 +179,6 @@ def pairs(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list
         ]
 
 
-def compare(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list[float]:
-    """The ratios of search to Git alone, round after round."""
-    return [one.seconds / other.seconds for one, other in pairs(megabytes, rounds, credentials)]
-
-
 def growth(sizes: Sequence[int] = (10, 30, 100, 300, 1000)) -> list[tuple[int, float]]:
     """Megabytes of history, and the median seconds of three searches for 16 credentials."""
     curve = []

@@ -15,6 +15,8 @@ from matplotlib import pyplot as plt
 from benchmarks import leaks, masking
 from tests.machines import nspawn, product
 
+Curves = dict[str, list[tuple[int, float]]]  # sizes and the seconds that they take
+
 HERE = Path(__file__).parent
 INSIDE = "/root/inside.py"
 
@@ -112,14 +114,22 @@ def figures(inside: dict[str, Any]) -> list[Figure]:
             "more",
         )
     )
-    rows.append(
+    pairs = leaks.pairs()
+    rows += [
         Figure(
             "`leaks`, 16 credentials, 1 GB of objects",
             "`git cat-file --batch-all-objects --batch --unordered` to nowhere",
             1.3,
-            leaks.compare(),
-        )
-    )
+            [search.seconds / alone.seconds for search, alone in pairs],
+        ),
+        Figure(
+            "its peak memory, Git's and the packs that it maps included",
+            "no more than",
+            200,
+            [search.resident for search, _ in pairs],
+            " MB",
+        ),
+    ]
     return rows
 
 
@@ -139,9 +149,19 @@ def plot_times(inside: dict[str, Any], path: Path) -> None:
     figure.savefig(path)
 
 
-def plot_growth(inside: dict[str, Any], path: Path) -> None:
+def growth_table(curves: Curves) -> str:
+    """What a run takes at the two ends of each curve, and what each one more costs in between."""
+    text = "| what grows | from | to | each one more |\n| --- | --- | --- | --- |\n"
+    for title, points in curves.items():
+        (small, first), (large, last) = points[0], points[-1]
+        each = 1e6 * (last - first) / (large - small)
+        text += f"| {title} | {small:,}: {1000 * first:,.0f} ms | {large:,}: {1000 * last:,.0f} ms"
+        text += f" | {each:,.3g} µs |\n"
+    return text
+
+
+def plot_growth(curves: Curves, path: Path) -> None:
     """A panel for each kind of growth."""
-    curves: dict[str, list[list[float]]] = inside["growth"]
     figure, panels = plt.subplots(1, len(curves), figsize=(3.2 * len(curves), 3))
     for axes, (title, points) in zip(panels, curves.items(), strict=True):
         axes.plot(*zip(*((size, 1000 * time) for size, time in points), strict=True), "o-")
@@ -160,12 +180,14 @@ def main() -> None:
     inside = measure_inside()
     rows = figures(inside)
     text = HEAD.format(**inside) + "".join(row.row() for row in rows)
-    text += "\n![Times of a run](start.svg)\n\n## As the work grows\n\n![Growth](growth.svg)\n\n"
+    curves: Curves = {**inside["growth"], "MB of history, leaks": leaks.growth()}
+    text += "\n![Times of a run](start.svg)\n\n## As the work grows\n\n" + growth_table(curves)
+    text += "\n![Growth](growth.svg)\n\n"
     notes = HERE / "notes.md"
     text += notes.read_text() if notes.exists() else ""
     (HERE / "README.md").write_text(text)
     plot_times(inside, HERE / "start.svg")
-    plot_growth(inside, HERE / "growth.svg")
+    plot_growth(curves, HERE / "growth.svg")
     print(text)
 
 
