@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import time
@@ -190,6 +189,8 @@ def _pipe() -> tuple[int, int]:
     ends = os.pipe()
     if min(ends) > 2:
         return ends
+    import fcntl  # seldom needed, and a shared object of its own
+
     try:
         lifted = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
     finally:

@@ -30,7 +30,7 @@ OWN = """
     run.python run.spelling run.start script sealing secret store trust
 """.split()
 IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
-    "__future__ _ctypes _sha2 atexit binascii fcntl io pwd resource select "
+    "__future__ _ctypes _sha2 atexit binascii io pwd resource select "
     "systemd systemd._journal".split()
 )
 SCRIPT = """\

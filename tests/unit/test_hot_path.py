@@ -20,7 +20,6 @@ ALLOWED = {
     "_thread",
     "binascii",
     "errno",
-    "fcntl",
     "posix",
     "select",
     "time",
