@@ -5,10 +5,13 @@ A module of its own, so that it is imported while systemd-creds runs.
 
 from __future__ import annotations
 
+import gc
 import os
 
 from credhelper import audit
 from credhelper.run import delivery, identity, python
+
+compile("", "", "exec")  # makes the types of the syntax tree, once a process: now, in time to spare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ def run(
     values.clear()
     variables.clear()
     plan.script.close()
+    # what is here stays to the end: Python need not go through it time and again, nor when it ends
+    gc.freeze()
     arguments = plan.options.arguments
     if plan.options.module:
         python.run_module(plan.options.target, arguments)
