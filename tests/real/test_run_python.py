@@ -319,8 +319,10 @@ def test_no_descriptor_of_the_runner_stays_open(write: Writes, decrypt_run: Runs
             if os.path.exists(f"/proc/self/fd/{number}") and int(number) > 2:
                 print(os.readlink(f"/proc/self/fd/{number}").partition("[")[0])
         """)
-    # a socket to the journal, which libsystemd keeps
-    assert decrypt_run("/tmp/scratch/script.py").out in ("socket:\n", "")
+    left = {
+        line for line in decrypt_run("/tmp/scratch/script.py").out.split() if "libffi" not in line
+    }
+    assert left <= {"socket:"}  # to the journal; libsystemd keeps it, as libffi keeps its own file
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])

@@ -27,7 +27,7 @@ def test_added_credential_is_one_for_systemd(machine: Machine) -> None:
 OWN = """
     audit envelope errors kernel loading name process run run.delivery run.environment run.hardening
     run.identity run.interpreter run.launcher run.masker run.masking run.needles run.options
-    run.python run.spelling run.start script sealing secret store trust
+    run.planning run.python run.spelling run.start script sealing secret store trust
 """.split()
 IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
     "__future__ _ctypes _sha2 atexit binascii io pwd resource select "

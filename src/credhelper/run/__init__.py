@@ -12,44 +12,18 @@ import sys
 
 from credhelper import script, sealing, store, trust
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
-from credhelper.run import environment, hardening, identity, interpreter, options
+from credhelper.run import hardening, identity, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pwd import struct_passwd
     from typing import Final, NoReturn
 
     from credhelper.name import CredentialName
-    from credhelper.run.interpreter import Interpreter
     from credhelper.run.options import Options
     from credhelper.script import Script
 
 _RUNNER_CODES: Final = (125, 126, 127)
-
-
-class Plan:
-    """What is going to be run: decided, and nothing of it done."""
-
-    __slots__ = ("account", "environment", "interpreter", "names", "options", "script", "variables")
-
-    def __init__(
-        self,
-        chosen: Options,
-        target: Script,
-        chosen_interpreter: Interpreter,
-        account: struct_passwd,
-        clean: dict[str, str],
-    ) -> None:
-        said = script.declared(target.source)
-        self.options = chosen
-        self.script = target
-        self.interpreter = chosen_interpreter
-        self.account = account
-        self.environment = clean
-        self.variables = said.environment | chosen.environment
-        every = [*said.credentials, *chosen.credentials, *self.variables.values()]
-        self.names = list(dict.fromkeys(every))
 
 
 def main() -> None:
@@ -65,20 +39,27 @@ def main() -> None:
                 return
             hardening.apply()
             target = chosen.target
-            plan = _planned(chosen)
+            invoking = identity.invoking_uid(os.environ)
+            owners = trust.ROOT_ALONE if chosen.has("--root-owned") else frozenset({0, invoking})
+            opened = _opened(chosen, owners)
+            said = script.declared(opened.source)
+            wanted = said.environment | chosen.environment
+            every = [*said.credentials, *chosen.credentials, *wanted.values()]
             dry = chosen.has("--dry-run")
-            blobs, failed = _sealed(plan.names)
+            blobs, failed = _sealed(list(dict.fromkeys(every)))
             if failed and not dry:
                 raise _first(failed)
             unsealing = sealing.Unsealing(blobs, allow_null=chosen.has("--allow-null"))
             try:
-                from credhelper.run import start  # what is left: while systemd-creds runs
+                # what is not needed to get here, while systemd-creds runs
+                from credhelper.run import interpreter, planning, start
 
+                plan = planning.plan(chosen, opened, blobs, wanted, owners, invoking)
                 if plan.interpreter.kind != interpreter.IN_PROCESS:
                     from credhelper.run import execution
 
                 hardening.finish()
-                digest = plan.script.sha256
+                digest = opened.sha256
                 results = unsealing.results() | failed
             finally:
                 unsealing.cancel()
@@ -105,29 +86,17 @@ def main() -> None:
     start.run(plan, values, variables, record, mask=mask)
 
 
-def _planned(chosen: Options) -> Plan:
-    invoking = identity.invoking_uid(os.environ)
-    owners = trust.ROOT_ALONE if chosen.has("--root-owned") else frozenset({0, invoking})
-    account = identity.account(
-        chosen.user, invoking, as_invoking_user=chosen.has("--as-invoking-user")
-    )
-    environment.check_kept(chosen.keep)
-    clean = environment.clean(
-        os.environ,
-        chosen.keep,
-        name=account.pw_name,
-        home=account.pw_dir,
-        shell=account.pw_shell,
-    )
-    if chosen.module and not chosen.python:
-        target = interpreter.module(chosen.target, owners)
-    elif chosen.module:
-        target = script.Script(chosen.target, "", b"")
-    elif chosen.target == "-":
-        target = script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
-    else:
-        target = script.read(chosen.target, owners)
-    return Plan(chosen, target, interpreter.choose(chosen, target, owners), account, clean)
+def _opened(chosen: Options, owners: frozenset[int]) -> Script:
+    """The script, which only ``owners`` could have written."""
+    if chosen.module:
+        from credhelper.run import interpreter
+
+        if not chosen.python:
+            return interpreter.module(chosen.target, owners)
+        return script.Script(chosen.target, "", b"")
+    if chosen.target == "-":
+        return script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
+    return script.read(chosen.target, owners)
 
 
 def _sealed(names: list[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Final, NoReturn
 
-    from credhelper.run import Plan
+    from credhelper.run.planning import Plan
 
 _BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap.py")
 _MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads

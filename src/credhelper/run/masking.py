@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 # what the module nested_writes is for
 _NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_info < (3, 12, 5)
-_OWN = frozenset(f"credhelper.run.{name}" for name in ("masker", "masking", "nested_writes"))
+_OWN = frozenset(
+    f"credhelper.run.{name}"
+    for name in ("masker", "masking", "needles", "nested_writes", "spelling")
+)
 
 __all__ = ["Masker", "forms", "install", "prune", "too_short"]
 
@@ -56,6 +59,8 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
 def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
     """Has what is held back written with what the stream still holds, when Python flushes it."""
     masker.end()
+    for name in _OWN:  # Python empties the modules that it finds, before it lets go of the streams
+        sys.modules.pop(name, None)
     try:
         stream.write("")  # a stream without anything to write would not get to the masker
         if isinstance(stream.buffer, MaskedFile):  # python3 -u: from 3.14 on, it still would not

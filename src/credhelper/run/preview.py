@@ -9,7 +9,7 @@ from credhelper.errors import CredentialError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from credhelper.run import Plan
+    from credhelper.run.planning import Plan
 
 
 def show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> bool:

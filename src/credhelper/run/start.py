@@ -15,7 +15,7 @@ compile("", "", "exec")  # makes the types of the syntax tree, once a process: n
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from credhelper.run import Plan
+    from credhelper.run.planning import Plan
 
 
 def hand_over(
@@ -51,6 +51,8 @@ def run(
     mask: bool,
 ) -> None:
     """Runs the script in this process."""
+    # what is here stays to the end: Python need not go through it time and again, nor when it ends
+    gc.freeze()
     os.environ.update(variables)
     if mask:
         python.mask(values)
@@ -59,8 +61,6 @@ def run(
     values.clear()
     variables.clear()
     plan.script.close()
-    # what is here stays to the end: Python need not go through it time and again, nor when it ends
-    gc.freeze()
     arguments = plan.options.arguments
     if plan.options.module:
         python.run_module(plan.options.target, arguments)
