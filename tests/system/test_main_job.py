@@ -23,6 +23,15 @@ def test_added_credential_is_one_for_systemd(machine: Machine) -> None:
     assert (shown.returncode, shown.stdout) == (0, "s3cret-value"), shown.stderr
 
 
+def test_no_library_takes_the_place_of_a_closed_standard_stream(machine: Machine) -> None:
+    closed = ["/bin/sh", "-c", 'exec "$@" <&-', "sh"]
+    added = machine.run([*closed, CREDHELPER, "add", "my_api_key"])
+    assert (added.returncode, added.stdout) == (1, "")
+    assert added.stderr.startswith("credhelper: error: the value of my_api_key is empty\n")
+    machine.write("/opt/streams.py", "import os; print(os.path.realpath('/proc/self/fd/0'))")
+    assert machine.run([*closed, RUN, "/opt/streams.py"]).stdout == "/dev/null\n"
+
+
 # what a run imports: a new one is a conscious choice, for each costs a hundredth of the run
 OWN = """
     audit envelope errors kernel loading name process run run.delivery run.environment run.hardening
@@ -30,7 +39,7 @@ OWN = """
     run.planning run.python run.spelling run.start script sealing secret store trust
 """.split()
 IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
-    "__future__ _ctypes _sha2 atexit binascii io pwd resource select "
+    "__future__ _ctypes _sha2 atexit binascii gc io pwd resource select "
     "systemd systemd._journal".split()
 )
 SCRIPT = """\

@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from credhelper import installing, kernel
+from credhelper import installing
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, NotPermitted, UsageError
 from credhelper.version import VERSION
@@ -83,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     terminal.prepare()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it takes the exit status of children
     try:
+        from credhelper import kernel  # not before: libffi opens a file, as 0 where that is free
+
         kernel.keep_memory_private()
         parsed = build_parser().parse_args(arguments)
         if os.geteuid() != 0:
