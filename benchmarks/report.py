@@ -156,7 +156,7 @@ def growth_table(curves: Curves) -> str:
         (small, first), (large, last) = points[0], points[-1]
         each = 1e6 * (last - first) / (large - small)
         text += f"| {title} | {small:,}: {1000 * first:,.0f} ms | {large:,}: {1000 * last:,.0f} ms"
-        text += f" | {each:,.3g} µs |\n"
+        text += f" | {float(f'{each:.3g}'):,g} µs |\n"
     return text
 
 
