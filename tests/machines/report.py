@@ -72,13 +72,17 @@ def tables(xml: Path) -> str:
     for module, rows in sorted(modules.items()):
         machines = [m for m in TITLES if any(m in {*r.passed, *r.failed} for r in rows.values())]
         path = Path(module.replace(".", "/") + ".py")
-        summary = _docstring(path).partition("\n\n")[0].replace("\n", " ")
+        tree = ast.parse(path.read_text())
+        summary = _summary(tree) or path.stem
+        outcomes = {f.name: _summary(f) for f in tree.body if isinstance(f, ast.FunctionDef)}
         text.append(f"### {path.name}\n\n{summary}\n")
         heads = [TITLES[m].format(versions[m]) for m in machines]
-        table = [["case", *heads, "seconds"], ["---"] * (len(machines) + 2)]
+        last = ["seconds"] + ["outcome"] * any(outcomes[name] for name in rows)
+        table = [["case", *heads, *last], ["---"] * (1 + len(heads) + len(last))]
         for name, row in rows.items():
             cells = [row.cell(m) for m in machines]
-            table.append([f"`{name.removeprefix('test_')}`", *cells, f"{row.seconds:.1f}"])
+            ends = [f"{row.seconds:.1f}", outcomes[name]][: len(last)]
+            table.append([f"`{name.removeprefix('test_')}`", *cells, *ends])
         text.append("".join(f"| {' | '.join(line)} |\n" for line in table))
         figures = [(what, f) for row in rows.values() for what, f in row.figures.items()]
         if figures:
@@ -86,8 +90,8 @@ def tables(xml: Path) -> str:
     return "\n".join(text)
 
 
-def _docstring(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text())) or path.stem
+def _summary(node: ast.Module | ast.FunctionDef) -> str:
+    return (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def main(xml: str, readme: str) -> None:

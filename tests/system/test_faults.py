@@ -92,6 +92,7 @@ def mounted(machine: Machine, *arguments: str, over: str = STORE) -> Iterator[No
 
 
 def test_full_disk(stored: Machine) -> None:
+    """Refused: no space left; the old value stays, and a rotation works once there is room."""
     with mounted(stored, "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"):
         stored.run(["/usr/bin/dd", "if=/dev/zero", f"of={STORE}/ballast", "bs=4k"])
         assert_refused(rotate(stored), "No space left on device", "nothing has changed")
@@ -101,17 +102,20 @@ def test_full_disk(stored: Machine) -> None:
 
 
 def test_no_inode_left(stored: Machine) -> None:
+    """Refused: no space left; the old value stays."""
     with mounted(stored, "-t", "tmpfs", "-o", "nr_inodes=2,mode=0700", "tmpfs"):
         assert_refused(rotate(stored), "No space left on device")
         assert library.load(stored, "api_key").value.decode() == OLD
 
 
 def test_store_on_another_filesystem(stored: Machine) -> None:
+    """It works."""
     with mounted(stored, "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs"):
         assert_old_then_new(stored)
 
 
 def test_store_on_a_read_only_filesystem(stored: Machine) -> None:
+    """Writing is refused, reading works; the old value stays."""
     stored.run(["/usr/bin/mount", "--bind", STORE, STORE], check=True)
     try:
         stored.run(["/usr/bin/mount", "-o", "remount,bind,ro", STORE], check=True)
@@ -134,6 +138,7 @@ def test_store_on_a_read_only_filesystem(stored: Machine) -> None:
     ],
 )
 def test_failing_call(stored: Machine, call: str, error: str, text: str) -> None:
+    """Refused with the disk's error; the old value stays and nothing else is left."""
     # strace plays the broken disk: a real one cannot be had to fail in one call
     inject = ["/usr/bin/strace", "--output=/dev/null"]
     assert_refused(rotate(stored, *inject, f"--inject={call}:error={error}"), text)
@@ -164,6 +169,7 @@ ON_A_FAILING_DISK = pytest.mark.parametrize("booted", ["vm"], indirect=True)
 def test_disk_that_stops_writing(
     failing: Disk, stored: Machine, verb: str, name: str, call: str
 ) -> None:
+    """Refused; the old value or the new one is whole, the next command sweeps what is left."""
     before = OLD if verb == "rotate" else ""
     with mounted(stored, disk.PATH):
         stored.run(["/usr/bin/sync"], check=True)
@@ -189,6 +195,7 @@ def test_disk_that_stops_writing(
 @ON_A_FAILING_DISK
 @pytest.mark.parametrize("opened", [False, True], ids=["directory", "file"])
 def test_disk_that_stops_reading(failing: Disk, stored: Machine, opened: bool) -> None:
+    """Each command names the store and the disk's error; nothing is lost."""
     stored.write("/opt/jobs/job.py", "print('ran')")
     with mounted(stored, disk.PATH):
         failing.mount_anew(STORE)
@@ -215,7 +222,7 @@ def test_disk_that_stops_reading(failing: Disk, stored: Machine, opened: bool) -
 
 @ON_A_FAILING_DISK
 def test_systemd_creds_that_cannot_be_killed(failing: Disk, stored: Machine) -> None:
-    """As in the hands of a TPM's driver: here those of a disk, silent about the host key."""
+    """SealingTimeout all the same; a disk, silent about the host key, stands for a TPM's driver."""
     blob = stored.read(f"{STORE}/api_key")
     state = ["/usr/bin/ps", "-C", "systemd-creds", "-o", "stat="]
     with mounted(stored, disk.PATH, over=KEYS):
@@ -232,6 +239,7 @@ def test_systemd_creds_that_cannot_be_killed(failing: Disk, stored: Machine) -> 
 
 @pytest.mark.parametrize("limit", [*range(3, 24), 64])
 def test_few_descriptors(stored: Machine, limit: int) -> None:
+    """The old value or the new one, whole."""
     rotate(stored, "/usr/bin/prlimit", f"--nofile={limit}:{limit}")
     value = library.load(stored, "api_key").value.decode()
     assert value in {OLD, NEW}
@@ -241,6 +249,7 @@ def test_few_descriptors(stored: Machine, limit: int) -> None:
 
 @pytest.mark.parametrize("mebibytes", [8, 16, 24, 32, 48, 64, 128, 256])
 def test_little_memory(stored: Machine, mebibytes: int) -> None:
+    """The old value or the new one, whole."""
     rotate(stored, "/usr/bin/prlimit", f"--as={mebibytes << 20}")
     value = library.load(stored, "api_key").value.decode()
     assert value in {OLD, NEW}
@@ -249,6 +258,7 @@ def test_little_memory(stored: Machine, mebibytes: int) -> None:
 
 
 def test_systemd_creds_killed_while_it_unseals(stored: Machine, tmp_path: Path) -> None:
+    """An error that names the signal."""
     with tpm.served(tmp_path / "chip") as chip, ThreadPoolExecutor() as pool:
         sealing = {"with_key": "tpm2", "tpm2_device": chip.device}
         blob = library.seal(stored, "api_key", OLD.encode(), **sealing).value
@@ -267,6 +277,7 @@ def test_systemd_creds_killed_while_it_unseals(stored: Machine, tmp_path: Path) 
 
 @pytest.mark.parametrize("after", [0.02, 0.05, 0.08, 0.1, 0.12, 0.14, 0.16, 0.2, 0.25, 0.3])
 def test_killed_while_it_rotates(stored: Machine, after: float) -> None:
+    """The old value or the new one, whole; no plaintext is left."""
     rotate(stored, "/usr/bin/timeout", "--signal=KILL", str(after))
     value = library.load(stored, "api_key").value.decode()
     assert value in {OLD, NEW}
@@ -276,6 +287,7 @@ def test_killed_while_it_rotates(stored: Machine, after: float) -> None:
 
 
 def test_killed_script_leaves_nothing(stored: Machine) -> None:
+    """No mount and no plaintext is left."""
     stored.write(
         "/opt/jobs/kill.py",
         "import os, signal, credhelper\n"
@@ -291,7 +303,7 @@ def test_killed_script_leaves_nothing(stored: Machine) -> None:
 
 
 def test_host_key_lost(stored: Machine) -> None:
-    """Every command says it, with the one file that would bring the credentials back."""
+    """Every command names the file that would bring the credentials back; they come back."""
     key = "/var/lib/systemd/credential.secret"
     stored.write("/opt/jobs/job.py", "print('ran')")
     stored.run(["/usr/bin/mv", key, "/root/"], check=True)

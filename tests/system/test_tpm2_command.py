@@ -35,6 +35,7 @@ def sealed(machine: Machine, chip: tpm.TPM, key: str = "tpm2", pcrs: str = "") -
 
 @KEYS
 def test_value_comes_back(machine: Machine, chip: tpm.TPM, key: str) -> None:
+    """Each key gives its value."""
     blob = sealed(machine, chip, key)
     for _ in range(3):
         unsealed = library.unseal(machine, "api_key", blob, tpm2_device=chip.device)
@@ -44,6 +45,7 @@ def test_value_comes_back(machine: Machine, chip: tpm.TPM, key: str) -> None:
 
 @KEYS
 def test_no_tpm_to_seal_with(machine: Machine, key: str) -> None:
+    """TPMUnavailable, which names the host key as the way out."""
     refused = library.seal(machine, "api_key", b"value", with_key=key)
     assert refused.error == "TPMUnavailable"
     assert "--with-key=host" in refused.hint
@@ -51,6 +53,7 @@ def test_no_tpm_to_seal_with(machine: Machine, key: str) -> None:
 
 @KEYS
 def test_tpm_gone(machine: Machine, chip: tpm.TPM, key: str) -> None:
+    """TPMUnavailable."""
     blob = sealed(machine, chip, key)
     chip.stop()
     refused = library.unseal(machine, "api_key", blob, tpm2_device=chip.device)
@@ -60,6 +63,7 @@ def test_tpm_gone(machine: Machine, chip: tpm.TPM, key: str) -> None:
 
 @KEYS
 def test_tpm_back_again(machine: Machine, chip: tpm.TPM, key: str) -> None:
+    """The value."""
     blob = sealed(machine, chip, key)
     chip.stop()
     chip.serve_tcp()
@@ -69,6 +73,7 @@ def test_tpm_back_again(machine: Machine, chip: tpm.TPM, key: str) -> None:
 
 @KEYS
 def test_other_tpm(machine: Machine, chip: tpm.TPM, tmp_path: Path, key: str) -> None:
+    """WrongMachine, which says that it is the TPM."""
     blob = sealed(machine, chip, key)
     with tpm.served(tmp_path / "other") as other:
         refused = library.unseal(machine, "api_key", blob, tpm2_device=other.device)
@@ -78,6 +83,7 @@ def test_other_tpm(machine: Machine, chip: tpm.TPM, tmp_path: Path, key: str) ->
 
 @KEYS
 def test_cleared_tpm(machine: Machine, chip: tpm.TPM, key: str) -> None:
+    """WrongMachine, which says cleared; new ones can be sealed."""
     blob = sealed(machine, chip, key)
     chip.tool("tpm2_clear")
     refused = library.unseal(machine, "api_key", blob, tpm2_device=chip.device)
@@ -88,6 +94,7 @@ def test_cleared_tpm(machine: Machine, chip: tpm.TPM, key: str) -> None:
 
 
 def test_changed_pcr(machine: Machine, chip: tpm.TPM) -> None:
+    """PCRsChanged."""
     blob = sealed(machine, chip, pcrs="16")
     chip.tool("tpm2_pcrextend", f"16:sha256={'ab' * 32}")
     refused = library.unseal(machine, "api_key", blob, tpm2_device=chip.device)
@@ -95,6 +102,7 @@ def test_changed_pcr(machine: Machine, chip: tpm.TPM) -> None:
 
 
 def test_locked_out(machine: Machine, chip: tpm.TPM, tmp_path: Path) -> None:
+    """TPMLockedOut, which warns of trying in a loop; 262 exempts its keys and gives the value."""
     blob = sealed(machine, chip)
     chip.lock_out(tmp_path)
     unsealed = library.unseal(machine, "api_key", blob, tpm2_device=chip.device)
@@ -111,6 +119,7 @@ def test_locked_out(machine: Machine, chip: tpm.TPM, tmp_path: Path) -> None:
 
 
 def test_slow_tpm(machine: Machine, chip: tpm.TPM) -> None:
+    """The value, late."""
     blob = sealed(machine, chip)
     began = time.monotonic()
     with tpm.Wire(chip.port, delay=0.2) as wire:
@@ -120,6 +129,7 @@ def test_slow_tpm(machine: Machine, chip: tpm.TPM) -> None:
 
 
 def test_tpm_dies_at_any_answer(machine: Machine, chip: tpm.TPM) -> None:
+    """TPMUnavailable, at whichever answer it dies."""
     blob = sealed(machine, chip)
     survived = 0
     while True:
@@ -135,6 +145,7 @@ def test_tpm_dies_at_any_answer(machine: Machine, chip: tpm.TPM) -> None:
 
 
 def test_hanging_tpm_meets_the_time_limit(machine: Machine, chip: tpm.TPM) -> None:
+    """SealingTimeout, when the time limit is over."""
     blob = sealed(machine, chip)
     chip.hang()
     try:

@@ -75,6 +75,7 @@ def bindings(machine: Machine) -> dict[str, str]:
 
 
 def test_every_key_outlives_reboot_and_power_cut(machine: Machine, power: VirtualMachine) -> None:
+    """Every value is there."""
     for key in KEYS:
         add(machine, f"by-{key.replace('+', '-')}", f"value by {key}", f"--with-key={key}")
     machine.reboot()
@@ -87,6 +88,7 @@ def test_every_key_outlives_reboot_and_power_cut(machine: Machine, power: Virtua
 
 
 def test_script_runs_with_a_key_in_the_tpm(machine: Machine) -> None:
+    """It runs."""
     add(machine, "api_key", "value", "--with-key=tpm2")
     machine.write("/opt/jobs/show.py", "import credhelper; print(len(credhelper.load('api_key')))")
     ran = machine.run([RUN, "-c", "api_key", "/opt/jobs/show.py"])
@@ -94,6 +96,7 @@ def test_script_runs_with_a_key_in_the_tpm(machine: Machine) -> None:
 
 
 def test_changed_pcr_until_the_next_boot(machine: Machine) -> None:
+    """PCRsChanged and status 125; the value after a reboot."""
     add(machine, "api_key", "value", "--with-key=tpm2", "--tpm2-pcrs=16")
     extend = ["/usr/bin/tpm2_pcrextend", f"16:sha256={'ab' * 32}"]
     machine.run(extend, check=True)
@@ -106,7 +109,7 @@ def test_changed_pcr_until_the_next_boot(machine: Machine) -> None:
 
 
 def test_clock_set_forward_and_back(machine: Machine) -> None:
-    """Expiry goes by the clock: it is advice, and it takes no value away for good."""
+    """CredentialExpired while the clock is ahead, the value again when it is set back."""
     add(machine, "api_key", "value", "--not-after=+1h")
     try:
         machine.run(["/usr/bin/date", "--set=+2 hours"], check=True)
@@ -121,6 +124,7 @@ def test_clock_set_forward_and_back(machine: Machine) -> None:
 
 
 def test_no_tpm_and_another_tpm(machine: Machine, power: VirtualMachine, chip: TPM) -> None:
+    """The host key's value; TPMUnavailable, then WrongMachine for the others."""
     for key in KEYS:
         add(machine, f"by-{key.replace('+', '-')}", "value", f"--with-key={key}")
     power.shut_down()
@@ -142,6 +146,7 @@ def test_no_tpm_and_another_tpm(machine: Machine, power: VirtualMachine, chip: T
 
 
 def test_power_cuts_while_rotating(machine: Machine, power: VirtualMachine) -> None:
+    """Every credential has its last value or the one before; no plaintext on the disk."""
     names = [f"key-{number}" for number in range(10)]
     machine.write("/root/seal.py", SEAL)
     seal = ["/usr/bin/python3", "-I", "/root/seal.py"]
