@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from credhelper import inventory, sealing
+from credhelper import hostkey, inventory, sealing
 from credhelper.cli import terminal
 from credhelper.errors import CredentialError, CredentialNotFound, UsageError
 
@@ -82,6 +82,7 @@ def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialE
         for name in names
         if not entries[name].blob
     }
+    hostkey.guard()
     results = sealing.unseal_many(
         {name: entries[name].blob for name in names if entries[name].blob},
         allow_null=True,
