@@ -67,7 +67,7 @@ def run(credentials: int, megabytes: int, style: str, text: str, keys: bytes) ->
         writer.stdin.write(keys)
         writer.stdin.close()
         block, size = bytearray(1 << 20), 0
-        while count := writer.stdout.readinto(block):  # type: ignore[attr-defined]
+        while count := writer.stdout.readinto(block):  # type: ignore[attr-defined] # unbuffered
             size += count
     seconds = time.perf_counter() - start
     if writer.returncode:

@@ -25,6 +25,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    _Data = _SimpleCData[int]
+else:
+    _Data = _SimpleCData  # which cannot be subscripted
+
 AT_FDCWD: Final = -100
 AT_EMPTY_PATH: Final = 0x1000
 
@@ -74,19 +78,19 @@ _NUMBERS: Final = {
 }
 
 
-class _Int(_SimpleCData):  # type: ignore[type-arg]
+class _Int(_Data):
     _type_ = "i"
 
 
-class _Long(_SimpleCData):  # type: ignore[type-arg]
+class _Long(_Data):
     _type_ = "l"
 
 
-class _Int32(_SimpleCData):  # type: ignore[type-arg]
+class _Unsigned32(_Data):
     _type_ = "I"
 
 
-class _Int64(_SimpleCData):  # type: ignore[type-arg]
+class _Unsigned64(_Data):
     _type_ = "Q"
 
 
@@ -95,7 +99,8 @@ class _Function(CFuncPtr):
     _restype_ = _Int
 
 
-_PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type] # what is loaded already, libc with it
+# what is loaded already, libc with it (dlopen(3)); the stubs want a name
+_PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type]
 
 
 def _call(name: str, *arguments: object) -> int:
@@ -135,7 +140,7 @@ def ramfs(mode: int) -> int:
 
 def make_read_only(mount: int) -> None:
     """Makes the mount behind the descriptor read-only (mount_setattr(2)). Raises ``OSError``."""
-    attributes = (_Int64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
+    attributes = (_Unsigned64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
     where = (mount, b"", AT_EMPTY_PATH)
     _call("mount_setattr", *where, byref(attributes), _MOUNT_ATTR_BYTES)
 
@@ -154,9 +159,9 @@ def attach(mount: int, directory: str) -> None:
 
 def set_capabilities(permitted: int, inheritable: int) -> None:
     """Sets the thread's capabilities, the effective ones to ``permitted`` (capset(2))."""
-    header = (_Int32 * 2)(CAPABILITY_VERSION_3, 0)
+    header = (_Unsigned32 * 2)(CAPABILITY_VERSION_3, 0)
     low, high = 0xFFFFFFFF, 32
-    data = (_Int32 * 6)(
+    data = (_Unsigned32 * 6)(
         permitted & low,
         permitted & low,
         inheritable & low,

@@ -147,10 +147,12 @@ def _plain_list(block: bytes) -> list[str] | None:
         return None
     parts = value[1:-1].split('"')
     names, between = parts[1::2], [part.strip(" \n") for part in parts[::2]]
-    commas = [""] + [","] * (len(names) - 1)
-    if between not in ([*commas, ""], [*commas, ","]) if names else between != [""]:
+    if not names:
+        return [] if between == [""] else None
+    commas = ["", *[","] * (len(names) - 1)]
+    if between not in ([*commas, ""], [*commas, ","]) or "\n" in "".join(names):
         return None
-    return names if "\n" not in "".join(names) else None
+    return names
 
 
 def check_variable(name: str) -> None:

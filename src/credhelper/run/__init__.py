@@ -70,9 +70,8 @@ def main() -> None:
             values = _all_or_none(results)
             del results, unsealing  # this frame stays below the script's, for reports to show
             variables, record = start.hand_over(plan, values, digest)
-            mask = not chosen.has("--no-mask")
             if plan.interpreter.kind != interpreter.IN_PROCESS:
-                execution.execute(plan, values, variables, record, mask=mask)
+                execution.execute(plan, values, variables, record)
         except KeyboardInterrupt:
             raise RunnerFailed("interrupted", "nothing was run") from None
         except OSError as error:
@@ -83,7 +82,7 @@ def main() -> None:
             raise RunnerFailed("out of memory", "free some, then try again") from None
     except CredentialError as error:
         _fail(error, target, chosen)
-    start.run(plan, values, variables, record, mask=mask)
+    start.run(plan, values, variables, record)
 
 
 def _opened(chosen: Options, owners: frozenset[int]) -> Script:

@@ -25,8 +25,6 @@ def execute(
     names: Collection[str],
     variables: Mapping[str, str],
     record: Mapping[str, str],
-    *,
-    mask: bool,
 ) -> NoReturn:
     """Becomes the script's interpreter, for which ``names`` are in the credentials directory.
 
@@ -35,7 +33,7 @@ def execute(
     """
     if plan.interpreter.kind == interpreter.PYTHON:
         program: str | int = plan.interpreter.argv[0]
-        argv = _python(plan, record, mask=mask)
+        argv = _python(plan, record)
     else:
         os.environ.update(variables)
         arguments = [_with_paths(argument, names) for argument in plan.options.arguments]
@@ -46,14 +44,14 @@ def execute(
         program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.descriptor
     hardening.program_signals()
     try:
-        os.execve(program, argv, os.environ)  # noqa: S606
+        os.execve(program, argv, os.environ)  # noqa: S606 # no shell: that is meant
     except OSError as error:
         raise Untrusted(
             f"{argv[0]} cannot be executed: {error.strerror}", "look at its mode and its #! line"
         ) from None
 
 
-def _python(plan: Plan, record: Mapping[str, str], *, mask: bool) -> list[str]:
+def _python(plan: Plan, record: Mapping[str, str]) -> list[str]:
     """The command line that starts ``bootstrap`` with the plan behind a descriptor in memory."""
     python, *flags = plan.interpreter.argv
     described = {
@@ -64,7 +62,7 @@ def _python(plan: Plan, record: Mapping[str, str], *, mask: bool) -> list[str]:
         "module": plan.options.module,
         "names": list(map(str, plan.names)),
         "environment": {variable: str(name) for variable, name in plan.variables.items()},
-        "mask": mask,
+        "mask": plan.masks,
         "record": record,
     }
     descriptor = os.memfd_create("credhelper", 0)

@@ -102,7 +102,7 @@ def _like(stream: io.TextIOWrapper, masker: Masker) -> io.TextIOWrapper:
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
-    masked.mode = "w"  # type: ignore[misc]
+    masked.mode = "w"  # type: ignore[misc] # as create_stdio() sets it; read-only to the stubs
     return masked
 
 
@@ -123,7 +123,7 @@ class MaskedWriter(io.BufferedWriter):
         self._raw: MaskedFile | None = None
 
     @property
-    def raw(self) -> MaskedFile:  # type: ignore[override]
+    def raw(self) -> MaskedFile:  # type: ignore[override] # an attribute to the stubs
         """The stream below, masked too."""
         if self._raw is None:
             self._raw = MaskedFile(self.fileno(), str(self.name), self._masker)
@@ -172,7 +172,7 @@ class MaskedFile(io.FileIO):
         self._masker = masker
         self._rest = b""  # what a full descriptor that does not block has not taken yet
 
-    def write(self, data: ReadableBuffer, /) -> int | None:  # type: ignore[override]
+    def write(self, data: ReadableBuffer, /) -> int | None:  # type: ignore[override] # narrower in the stubs
         """As :meth:`io.RawIOBase.write`, but that it takes all where the descriptor takes some."""
         block = _bytes(data)
         if self._rest:

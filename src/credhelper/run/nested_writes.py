@@ -57,7 +57,7 @@ class _Guard:
     def watch(self, text: Text) -> None:
         """Tells it the stream; that one ends before this."""
         self._text = ref(text)
-        self._size: int = text._CHUNK_SIZE  # type: ignore[attr-defined]
+        self._size: int = text._CHUNK_SIZE  # type: ignore[attr-defined] # no stub has it
 
     def write(self, data: bytes) -> int:
         """Writes ``data``, which the text stream held."""

@@ -40,6 +40,11 @@ class Plan:
         self.environment = environment
         self.interpreter = interpreter
 
+    @property
+    def masks(self) -> bool:
+        """Whether what the script writes is to be masked."""
+        return not self.options.has("--no-mask")
+
 
 def plan(
     options: Options,

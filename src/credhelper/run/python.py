@@ -58,7 +58,8 @@ def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
 
     def execute() -> None:
         _check_text(source, name)
-        exec(compile(source, name, "exec", flags=0, dont_inherit=True), main.__dict__)  # noqa: S102
+        code = compile(source, name, "exec", flags=0, dont_inherit=True)
+        exec(code, main.__dict__)  # noqa: S102 # to run a script is what this is for
 
     _as_python(execute)
 

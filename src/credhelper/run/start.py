@@ -43,18 +43,13 @@ def hand_over(
 
 
 def run(
-    plan: Plan,
-    values: dict[str, bytes],
-    variables: dict[str, str],
-    record: dict[str, str],
-    *,
-    mask: bool,
+    plan: Plan, values: dict[str, bytes], variables: dict[str, str], record: dict[str, str]
 ) -> None:
     """Runs the script in this process."""
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
     os.environ.update(variables)
-    if mask:
+    if plan.masks:
         python.mask(values)
     if record:
         python.record_on_demand(record)
