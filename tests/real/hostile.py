@@ -222,7 +222,7 @@ class Judge:
     """Knows what was there before, and says what an attack has got."""
 
     def __init__(self, trees: Sequence[Path]) -> None:
-        self.trees = [*trees]
+        self.trees = trees
         self.before = self.roots()
 
     def acquit(self, *outputs: bytes) -> None:
