@@ -33,8 +33,8 @@ POLL_SECONDS = 0.05  # between two looks at how much memory is taken
 SEARCH = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
-from credhelper.leaks.matching import matcher
-from credhelper.leaks.search import search
+from credhelper.commands.leaks.matching import matcher
+from credhelper.commands.leaks.search import search
 values = {name: value.encode() for name, value in json.load(sys.stdin).items()}
 sought = matcher(values, array=sys.argv[3] == "numpy")
 report = search([os.fsencode(sys.argv[2])], sought, lambda report: None)

@@ -24,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 credentials, size, style, text = int(sys.argv[2]), int(sys.argv[3]) * 1_000_000, *sys.argv[4:]
 if credentials:
-    from credhelper.run import masking
+    from credhelper.commands.run import masking
     masking.install({f"key_{i}": sys.stdin.buffer.readline() for i in range(credentials)})
 lines = [
     f"2026-03-{i % 28 + 1:02} 12:{i % 60:02}:{i * 7 % 60:02},{i:03} INFO worker[{i * 37 % 9999}]: "

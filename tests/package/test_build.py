@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.version import VERSION
+from credhelper.commands.version import VERSION
 from tests.package.rpmfile import CHECKOUT, Package
 
 SPEC = CHECKOUT / "credhelper.spec"

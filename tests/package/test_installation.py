@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.version import VERSION
+from credhelper.commands.version import VERSION
 from tests.machines import nspawn
 from tests.machines.machine import Machine
 from tests.package.rpmfile import CHECKOUT

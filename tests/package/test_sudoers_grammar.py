@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credhelper import sudoers
-from credhelper.sudoers import Grant
+from credhelper.commands import sudoers
+from credhelper.commands.sudoers import Grant
 
 # whatever a directory service or a file system may come up with
 _anything = st.characters(exclude_categories=["C", "Z"], exclude_characters="/")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sudoers
+from credhelper.commands import sudoers
 from tests.real import namespace, traces
 from tests.real.conftest import ROOT, TIME_LIMIT_SECONDS, Finished
 from tests.real.running import ALICE, BOB, VALUE, User

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import hostkey
+from credhelper.commands import hostkey
 from tests.real import namespace
 from tests.real.conftest import HOST_KEY, OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher
 

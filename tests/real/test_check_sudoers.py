@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.check import sudoers, sudoers_rules
+from credhelper.commands.check import sudoers, sudoers_rules
 
 RUNNER = "/usr/bin/credhelper-decrypt-run"
 SCRIPT = "/usr/bin/true"  # root's, as are the directories above it

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import script
+from credhelper.commands import script
 from tests.real.conftest import STORE, Record, Runs, launcher, unseal
 
 FILE = b"OPENAI_API_KEY=sk-1234\nexport GITHUB_TOKEN='ghp 5678'\nPEM=\"a\nb\"\n"

@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from credhelper import errors, installing, inventory, sealing
+from credhelper import errors, sealing
+from credhelper.commands import installing, inventory
 from tests.real import namespace
 from tests.real.conftest import STORE, Runs
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.leaks.matching import matcher
-from credhelper.leaks.report import Hit, Report, as_data, as_lines
-from credhelper.leaks.search import search
+from credhelper.commands.leaks.matching import matcher
+from credhelper.commands.leaks.report import Hit, Report, as_data, as_lines
+from credhelper.commands.leaks.search import search
 from tests.real.conftest import Runs, launcher
 
 OWNER = 54321  # of the repositories: a user without an entry in passwd

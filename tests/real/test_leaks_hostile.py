@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.leaks import compressed, repository
-from credhelper.leaks.matching import matcher
-from credhelper.leaks.report import Report
-from credhelper.leaks.search import search
+from credhelper.commands.leaks import compressed, repository
+from credhelper.commands.leaks.matching import matcher
+from credhelper.commands.leaks.report import Report
+from credhelper.commands.leaks.search import search
 from tests.real.conftest import Runs
 from tests.real.test_leaks import KEY, VALUES, commit, git, own, quiet
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from credhelper import audit
+from credhelper.commands import audit
 from tests.real.conftest import JOURNAL, Machine, Runs
 
 JOURNALD: Final = "/usr/lib/systemd/systemd-journald"

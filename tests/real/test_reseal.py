@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import envelope, expiry
+from credhelper import envelope
+from credhelper.commands import expiry
 from tests.machines import tpm
 from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Record, Runs, launcher, unseal
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import envelope, expiry
+from credhelper import envelope
+from credhelper.commands import expiry
 from tests.real.conftest import OTHER_STORES, STORE, SYSTEMD_CREDS, Record, Runs, unseal
 from tests.real.terminal import Hidden
 

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import credhelper
-from credhelper import installing, loading, sealing
-from credhelper.cli import add
-from credhelper.cli.binding import Bound
+from credhelper import loading, sealing
+from credhelper.commands import installing
+from credhelper.commands.cli import add
+from credhelper.commands.cli.binding import Bound
 from credhelper.name import CredentialName
 from tests.real.conftest import STORE, SYSTEMD_CREDS, Runs
 

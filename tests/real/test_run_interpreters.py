@@ -42,7 +42,7 @@ def test_the_system_python_is_the_process_that_is_there(
     first: str, sealed: Sealed, write: Writes, decrypt_run: Runs
 ) -> None:
     sealed("my_api_key", VALUE)
-    script = write(f"{first}\n{LOADS}\nprint('credhelper.run' in sys.modules)")
+    script = write(f"{first}\n{LOADS}\nprint('credhelper.commands.run' in sys.modules)")
     finished = decrypt_run("-c", "my_api_key", "-e", "K=my_api_key", str(script), "-x", "{y}")
     assert finished.err == ""
     assert finished.out == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from credhelper import audit
+from credhelper.commands import audit
 from tests.real.conftest import STORE, Record, Runs
 from tests.real.running import DECLARING, VALUE, Sealed, Writes
 

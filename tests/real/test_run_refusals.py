@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import trust
+from credhelper.commands import trust
+from credhelper.commands.version import VERSION
 from credhelper.errors import Untrusted
-from credhelper.version import VERSION
 from tests.real.conftest import Runs, launcher
 from tests.real.running import ALICE, VALUE, Sealed, Writes
 

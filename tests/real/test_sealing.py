@@ -246,8 +246,8 @@ def test_what_it_sealed_does_not_unseal_to_the_value(
     stand_in: Callable[[str], None], blob: bytes
 ) -> None:
     # a disk or a TPM that gives back something else: nothing takes the name then
-    from credhelper.cli import add
-    from credhelper.cli.binding import Bound
+    from credhelper.commands.cli import add
+    from credhelper.commands.cli.binding import Bound
     from credhelper.name import CredentialName
 
     stand_in(

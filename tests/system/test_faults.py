@@ -27,7 +27,7 @@ KEYS = "/var/lib/systemd"
 # Arguments: an audited call, the command that runs right before it, and the command line.
 MEANWHILE = """
 import subprocess, sys
-from credhelper.cli import main
+from credhelper.commands.cli import main
 call, *script = sys.argv[1:6]
 def meanwhile(event, _):
     global call

@@ -22,7 +22,8 @@ from dotenv import dotenv_values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credhelper import dotenv_import, envelope, script, sudoers
+from credhelper import envelope
+from credhelper.commands import dotenv_import, script, sudoers
 from credhelper.errors import CredentialError, DamagedCredential
 from tests.machines.machine import Machine
 from tests.system import library

@@ -27,7 +27,7 @@ POWER_CUTS = 3
 # One process for many, for a start of Python is slow here; says on the serial port what is done.
 SEAL = """
 import os, sys
-from credhelper.cli import main
+from credhelper.commands.cli import main
 verb, first, last, *names = sys.argv[1:]
 with open("/dev/ttyS0", "w", buffering=1) as console:
     for number in range(int(first), int(last) + 1):

@@ -18,7 +18,7 @@ import os, sys
 sys.path.insert(0, {SITE!r})  # isolated, it would find an installed one alone
 {{before}}
 sys.argv = ["bootstrap.py", "0"]
-from credhelper.run import bootstrap
+from credhelper.commands.run import bootstrap
 bootstrap.main()
 """
 
@@ -70,7 +70,7 @@ def test_a_module(tmp_path: Path) -> None:
 
 def test_the_package_is_found_at_the_end_of_the_path(tmp_path: Path) -> None:
     finished = start(tmp_path, source=b"import sys\nprint(sys.path[-1])")
-    assert finished.stdout.endswith("/credhelper/run/alone\n")
+    assert finished.stdout.endswith("/credhelper/commands/run/alone\n")
 
 
 def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import hostkey, sealing
-from credhelper.check import machine, swap
+from credhelper import sealing
+from credhelper.commands import hostkey
+from credhelper.commands.check import machine, swap
 from credhelper.errors import HostKeyMissing, SystemdMissing
 
 

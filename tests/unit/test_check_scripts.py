@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.check import scripts
+from credhelper.commands.check import scripts
 from credhelper.errors import CredentialError
 
 BLOCK = '# /// script\n# [tool.credhelper]\n# credentials = ["a"]\n# ///\n'

@@ -8,9 +8,10 @@ from base64 import b64encode
 
 import pytest
 
-from credhelper import expiry, store
-from credhelper.check import sealed
-from credhelper.check.places import Place
+from credhelper import store
+from credhelper.commands import expiry
+from credhelper.commands.check import sealed
+from credhelper.commands.check.places import Place
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,

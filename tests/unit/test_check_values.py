@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from credhelper.check import values
+from credhelper.commands.check import values
 
 IMPORTS = "import logging, os, subprocess, sys\nimport credhelper\nfrom credhelper import load\n"
 

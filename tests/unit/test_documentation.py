@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import credhelper
-from credhelper import audit, errors
-from credhelper.cli import VERBS, build_parser
-from credhelper.run import options as runner
+from credhelper import errors
+from credhelper.commands import audit
+from credhelper.commands.cli import VERBS, build_parser
+from credhelper.commands.run import options as runner
 
 TOP = Path(__file__).parents[2]
 HELP = {"-h", "--help"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from credhelper.commands.run import environment
 from credhelper.errors import RunnerFailed
-from credhelper.run import environment
 
 OWN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",

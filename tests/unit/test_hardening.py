@@ -15,7 +15,7 @@ SITE = f"import sys; sys.path.insert(0, {str(Path(credhelper.__file__).parents[1
 CLOSED = """
 {site}
 import os, sys
-from credhelper.run import hardening
+from credhelper.commands.run import hardening
 sys.stdin = sys.stdout = sys.stderr = None
 for descriptor in ({closed}):
     os.close(descriptor)
@@ -29,7 +29,7 @@ NOT_ROOT = f"""
 {SITE}
 import os
 from credhelper.errors import RunnerFailed
-from credhelper.run import hardening
+from credhelper.commands.run import hardening
 os.geteuid = lambda: 1000  # fake: these tests may run as root
 try:
     hardening.apply()

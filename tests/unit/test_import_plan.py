@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper import dotenv_import, script
+from credhelper.commands import dotenv_import, script
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
 
 FILE = b"""\

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import script
+from credhelper.commands import script
+from credhelper.commands.run import interpreter
+from credhelper.commands.run.options import Options, parse
 from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
-from credhelper.run import interpreter
-from credhelper.run.options import Options, parse
 
 OWNERS = (0, os.getuid())
 SHELL = shutil.which("sh", path="/usr/bin") or "/bin/sh"

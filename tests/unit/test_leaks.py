@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper.leaks import report
-from credhelper.leaks.compressed import Allowance, gunzip
-from credhelper.leaks.forms import LONGEST, forms
-from credhelper.leaks.matching import Match, matcher
-from credhelper.leaks.sieve import sieve
-from credhelper.leaks.standing import date_of
+from credhelper.commands.leaks import report
+from credhelper.commands.leaks.compressed import Allowance, gunzip
+from credhelper.commands.leaks.forms import LONGEST, forms
+from credhelper.commands.leaks.matching import Match, matcher
+from credhelper.commands.leaks.sieve import sieve
+from credhelper.commands.leaks.standing import date_of
 
 NAME = "my_api_key"
 BOTH = [pytest.param(True, id="numpy"), pytest.param(False, id="plain")]

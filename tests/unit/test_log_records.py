@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from credhelper import audit
-from credhelper.cli import log
+from credhelper.commands import audit
+from credhelper.commands.cli import log
 
 
 def entry(**fields: object) -> dict[str, object]:

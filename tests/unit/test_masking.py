@@ -23,11 +23,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credhelper.run import masking
-from credhelper.run.masker import HEAD
-from credhelper.run.masking import Masker, forms, too_short
+from credhelper.commands.run import masking
+from credhelper.commands.run.masking import Masker, forms, too_short
+from credhelper.commands.run.masking.masker import HEAD
 
-SOURCE = Path(masking.__file__).parents[2]
+SOURCE = Path(masking.__file__).parents[4]
 KEY = b"sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 AWKWARD = "pä ss\\'w\"o/rd=+%&?\n\t😀x\x7f<>".encode()
 PEM = (
@@ -358,10 +358,11 @@ def test_whatever_the_text(text: str, emitter: str, sizes: list[int]) -> None:
 
 INSTALL = f"""
 import sys, types
-for name in "credhelper", "credhelper.run":  # nothing but masking itself
+# nothing but masking itself
+for name in "credhelper", "credhelper.commands", "credhelper.commands.run":
     package = sys.modules[name] = types.ModuleType(name)
     package.__path__ = [{str(SOURCE)!r} + "/" + name.replace(".", "/")]
-from credhelper.run import masking
+from credhelper.commands.run import masking
 maskers = masking.install({{"key": {KEY!r}}})
 del name, package
 """
@@ -792,9 +793,10 @@ def test_nothing_slow_is_imported() -> None:
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, timeout=30
     )
     assert set(child.stdout.decode().split()) <= {
-        *("__future__", "atexit", "binascii", "types", "credhelper", "credhelper.run"),
-        *(f"credhelper.run.{name}" for name in ("masker", "masking", "needles", "spelling")),
-        "credhelper.run.nested_writes",
+        *("__future__", "atexit", "binascii", "types"),
+        *("credhelper", "credhelper.commands", "credhelper.commands.run", masking.__name__),
+        *(f"{masking.__name__}.{name}" for name in ("masker", "needles", "spelling")),
+        f"{masking.__name__}.nested_writes",
         # what Python has anyway, from 3.14 on only where it is asked for
         *("io", "abc", "_abc", "errno", "_types"),
         # what Python has anyway where it loads its site

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credhelper.commands.run import options
 from credhelper.errors import CredentialError, RunnerFailed
-from credhelper.run import options
 
 
 def test_everything_at_once() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from credhelper import script
+from credhelper.commands import script
 from credhelper.errors import CredentialError, RunnerFailed, Untrusted
 
 OWNERS = (0, os.getuid())

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper import sudoers
+from credhelper.commands import sudoers
+from credhelper.commands.sudoers import Grant
 from credhelper.errors import CredentialError, UsageError
-from credhelper.sudoers import Grant
 
 REPORT = "/opt/jobs/report.py"
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper.cli import terminal
+from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError
 
 
@@ -46,7 +46,7 @@ def test_a_table_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 
 ON_A_TERMINAL = """
 import sys
-from credhelper.cli import terminal
+from credhelper.commands.cli import terminal
 terminal.table(("NAME", "PROBLEMS"), [("my_api_key", "bad " * 30)], alarming=1)
 show = terminal.progress("unsealing")
 show(1, 2); show(2, 2)

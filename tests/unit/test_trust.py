@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import trust
+from credhelper.commands import trust
 from credhelper.errors import ScriptNotFound, Untrusted
 
 OWNERS = (0, os.getuid())

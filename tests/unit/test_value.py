@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from credhelper import store
-from credhelper.cli import value
+from credhelper.commands.cli import value
 from credhelper.errors import InvalidValue, NotPermitted, StoreFailed, SystemdMissing
 
 

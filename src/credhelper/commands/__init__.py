@@ -1,0 +1,1 @@
+"""The commands: ``credhelper`` and ``credhelper-decrypt-run``, and what they alone need."""

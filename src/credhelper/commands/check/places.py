@@ -1,0 +1,286 @@
+"""The credential store's directories and files as they lie there: kinds, owners, modes, names."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from credhelper import store
+from credhelper.commands import installing, trust
+from credhelper.commands.check.finding import Area, Finding, Severity, command
+from credhelper.errors import CredentialError, StoreFailed
+from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# what is installed there is for every machine, and no secret: anybody may read it
+_PUBLIC: Final = ("/usr/",)
+_CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file of the store. ``blob`` is the sealed credential; empty where it is not to be read."""
+
+    name: str
+    directory: str
+    status: os.stat_result
+    blob: bytes
+
+    @property
+    def path(self) -> str:
+        """The whole path."""
+        return f"{self.directory}/{self.name}"
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the commands can change it: whether it is in ``/etc``."""
+        return self.directory == store.WRITTEN
+
+
+def places() -> list[Place]:
+    """Every file that the search path offers, by name; one that is shadowed is left out.
+
+    Read whatever the directory's owner and mode: those are findings of their own.
+    """
+    found: dict[str, Place] = {}
+    for directory in store.SEARCHED:
+        descriptor = _open(directory)
+        if descriptor is None:
+            continue
+        try:
+            for name in store.names(descriptor, directory):
+                if name in found or name.startswith("."):
+                    continue
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    found[name] = _place(descriptor, directory, name)
+        finally:
+            os.close(descriptor)
+    return [found[name] for name in sorted(found)]
+
+
+def _open(directory: str) -> int | None:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(directory, flags)
+    except OSError:
+        return None
+
+
+def _place(descriptor: int, directory: str, name: str) -> Place:
+    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    try:
+        blob = store.read_at(descriptor, directory, name).blob
+    except CredentialError as error:
+        if isinstance(error, StoreFailed) and stat.S_ISREG(status.st_mode):
+            raise  # the disk's fault, and nothing that is known of the credential
+        blob = b""
+    return Place(name, directory, status, blob)
+
+
+def directory_findings() -> Iterator[Finding]:
+    """What is amiss with the directories themselves, and what was left over in them."""
+    for above in ("/", "/etc"):
+        if reason := trust.danger(os.stat(above), trust.ROOT_ALONE):
+            yield _finding(
+                Severity.FAILURE,
+                "store-parent",
+                above,
+                f"{reason}: so may the store below it",
+                command(*trust.mend(above, reason)),
+            )
+    for directory in store.SEARCHED:
+        try:
+            status = os.lstat(directory)
+        except OSError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _directory(directory, status)
+        else:
+            yield _finding(
+                Severity.FAILURE,
+                "store-kind",
+                directory,
+                "is a symbolic link or not a directory, and is not used",
+                f"{command('mv', '-nT', directory, directory + '.strange')} && "
+                f"{command('install', '-d', '-m', '0700', directory)}",
+            )
+    yield from _leftovers()
+
+
+def _directory(directory: str, status: os.stat_result) -> Iterator[Finding]:
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != 0:
+        yield _finding(
+            Severity.FAILURE,
+            "store-owner",
+            directory,
+            f"belongs to user id {status.st_uid}, who can replace credentials, not to root",
+            command("chown", "root:root", directory),
+            _Repair(directory, owner=True),
+        )
+    if mode & 0o022:
+        severity, what = Severity.FAILURE, "others can replace credentials"
+    elif mode & 0o077 and not directory.startswith(_PUBLIC) and os.listdir(directory):
+        severity, what = Severity.WARNING, "others see which credentials there are"
+    else:
+        return
+    wanted = 0o755 if directory.startswith(_PUBLIC) else 0o700
+    yield _finding(
+        severity,
+        "store-mode",
+        directory,
+        f"has mode {mode:04o}: {what}",
+        command("chmod", f"{wanted:04o}", directory),
+        _Repair(directory, mode=wanted),
+    )
+
+
+def _leftovers() -> Iterator[Finding]:
+    """Files with a dot in front: of an interrupted write, unless one is going on just now."""
+    descriptor = _open(store.WRITTEN)
+    if descriptor is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        names = sorted(name for name in os.listdir(descriptor) if name.startswith("."))
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+    for name in names:
+        path = f"{store.WRITTEN}/{name}"
+        yield _finding(
+            Severity.WARNING,
+            "leftover",
+            path,
+            "was left by an interrupted write, and is no credential",
+            command("rm", "-r", path),
+            installing.sweep if name.startswith(installing.LEFTOVER_PREFIX) else None,
+        )
+
+
+def file_findings(place: Place) -> Iterator[Finding]:
+    """What is amiss with one file, without unsealing it."""
+    path, status = place.path, place.status
+    if not stat.S_ISREG(status.st_mode):
+        yield _kind(path, status)
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != 0:
+        yield _finding(
+            Severity.FAILURE,
+            "file-owner",
+            path,
+            f"belongs to user id {status.st_uid}, who can change it, not to root",
+            command("chown", "root:root", path),
+            _Repair(path, owner=True),
+        )
+    if mode & 0o022:
+        severity, what = Severity.FAILURE, "others can change it"
+    elif mode & 0o077 and not path.startswith(_PUBLIC):
+        severity, what = Severity.WARNING, "others can read it"
+    else:
+        return
+    wanted = 0o644 if path.startswith(_PUBLIC) else 0o600
+    yield _finding(
+        severity,
+        "file-mode",
+        path,
+        f"has mode {mode:04o}: {what}",
+        command("chmod", f"{wanted:04o}", path),
+        _Repair(path, mode=wanted),
+    )
+
+
+def _kind(path: str, status: os.stat_result) -> Finding:
+    mend = command("mv", "-n", path, "/root/")
+    what = "is not a file"
+    if stat.S_ISLNK(status.st_mode):
+        target = os.path.realpath(path)
+        what = f"is a symbolic link to {target}, and is not followed"
+        mend = command("rm", path)
+        if os.path.isfile(target):
+            mend = command("install", "-m", "0600", target, path)  # replaces the link
+    elif not stat.S_ISDIR(status.st_mode):
+        mend = command("rm", path)
+    return _finding(Severity.FAILURE, "file-kind", path, what, mend)
+
+
+def name_finding(place: Place, *, unseals: bool) -> Finding | None:
+    """What is amiss with the name; ``unseals`` tells whether the value can be had."""
+    try:
+        CredentialName(place.name)
+    except CredentialError as error:
+        severity, rule = Severity.WARNING, "name"
+        evidence = error.problem.rsplit("' ", 1)[-1]
+    else:
+        if place.name == place.name.lower():
+            return None
+        severity, rule, evidence = Severity.NOTE, "name-capitals", "has capitals"
+    better = fitting_name(place.name)
+    if not (unseals and better and place.is_written):
+        mend = command("rm", "--", place.path)
+    else:  # the value goes through a pipe: it cannot be had from there, nor from a file
+        mend = _renaming(place, better)
+        evidence += f"; {better} is the recommended form"
+    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
+
+
+def _renaming(place: Place, better: str) -> str:
+    decrypt = command(
+        "systemd-creds", "decrypt", "--newline=no", f"--name={place.name}", place.path, "-"
+    )
+    add = command("credhelper", "add", better, "--stdin", "--exact")
+    return f"{decrypt} | {add} && {command('rm', '--', place.path)}"
+
+
+def fitting_name(text: str) -> str:
+    """A name in the recommended form, as near to ``text`` as can be; empty where there is none."""
+    name = text.lower()
+    while ending := next((e for e in FORBIDDEN_ENDINGS if name.endswith(e)), ""):
+        name = name.removesuffix(ending)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-@") else "_" for c in name)
+    name = name.lstrip(".-")
+    try:
+        return CredentialName(name)
+    except CredentialError:
+        return ""
+
+
+class _Repair:
+    """Sets owner or mode of a file that is still what it was; a link or a second name is left."""
+
+    def __init__(self, path: str, *, mode: int | None = None, owner: bool = False) -> None:
+        self._path = path
+        self._mode = mode
+        self._owner = owner
+
+    def __call__(self) -> None:
+        descriptor = os.open(self._path, _CHANGEABLE)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+                raise OSError(0, "it has a second name (a hard link)")
+            if self._owner:
+                os.fchown(descriptor, 0, 0)
+            if self._mode is not None:
+                os.fchmod(descriptor, self._mode)
+        finally:
+            os.close(descriptor)
+
+
+def _finding(
+    severity: Severity,
+    rule: str,
+    subject: str,
+    evidence: str,
+    mend: str,
+    repair: Callable[[], None] | None = None,
+) -> Finding:
+    return Finding(severity, Area.STORE, rule, subject, evidence, mend, repair)

@@ -1,0 +1,178 @@
+"""The credentials themselves: does each unseal, under its name, for how long, with which key."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from credhelper import envelope, sealing, store
+from credhelper.commands import expiry, hostkey
+from credhelper.commands.check.finding import Area, Finding, Severity, command
+from credhelper.commands.check.places import fitting_name, name_finding
+from credhelper.errors import (
+    CredentialError,
+    CredentialExpired,
+    NameMismatch,
+    NullKeyRefused,
+    SealingTimeout,
+    TPMLockedOut,
+    TPMUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from credhelper.commands.check.places import Place
+
+SOON_DAYS: Final = 14
+_DAY_SECONDS: Final = 86400
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """What came of unsealing: the values, the errors, and what was not tried. By name."""
+
+    values: dict[str, bytes] = field(repr=False)
+    errors: dict[str, CredentialError]
+    expiring: frozenset[str]
+    untried: frozenset[str]
+
+
+def unseal(
+    places: Sequence[Place],
+    *,
+    allow_null: bool,
+    host_key_usable: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> Unsealed:
+    """Unseals all that can be; with a host key that systemd would delete, none bound to it."""
+    blobs = {place.name: place.blob for place in places if place.blob}
+    untried = set()
+    if not host_key_usable:
+        untried = {name for name in blobs if _label(blobs[name]) != "tpm2"}
+    tried = {name: blob for name, blob in blobs.items() if name not in untried}
+    # most expire never: valid in two weeks is valid now, and one unsealing tells both
+    soon = f"@{int(time.time()) + SOON_DAYS * _DAY_SECONDS}"
+    results = sealing.unseal_many(tried, allow_null=allow_null, timestamp=soon, progress=progress)
+    again = {name: blobs[name] for name, r in results.items() if isinstance(r, CredentialExpired)}
+    now = sealing.unseal_many(again, allow_null=allow_null) if again else {}
+    results |= now
+    return Unsealed(
+        values={name: r for name, r in results.items() if isinstance(r, bytes)},
+        errors={name: r for name, r in results.items() if isinstance(r, CredentialError)},
+        expiring=frozenset(name for name, r in now.items() if isinstance(r, bytes)),
+        untried=frozenset(untried),
+    )
+
+
+def findings(
+    places: Sequence[Place],
+    unsealed: Unsealed,
+    *,
+    max_age_days: float | None,
+    tpm2_there: bool,
+) -> Iterator[Finding]:
+    """What is amiss with each credential."""
+    for place in places:
+        if not place.blob and not store.file_danger(place.status):
+            what = "is larger than any credential" if place.status.st_size else "is empty"
+            yield _failure("damaged", place, what, _rotate(place))
+        if error := unsealed.errors.get(place.name):
+            yield _of_error(place, error)
+        if place.name in unsealed.expiring:
+            yield _expiring(place)
+        if name := name_finding(place, unseals=place.name in unsealed.values):
+            yield name
+        if place.name in unsealed.values:
+            yield from _kept(place, max_age_days, tpm2_there=tpm2_there)
+
+
+def facts(places: Sequence[Place]) -> list[str]:
+    """How many there are, and how they are bound."""
+    counts: dict[str, int] = {}
+    for place in places:
+        label = _label(place.blob)
+        counts[label] = counts.get(label, 0) + 1
+    bound = ", ".join(f"{count} bound to {label}" for label, count in sorted(counts.items()))
+    return [f"{len(places)} credentials: {bound}" if places else "no credentials yet"]
+
+
+def _label(blob: bytes) -> str:
+    try:
+        return envelope.binding(blob).label if blob else "unknown"
+    except CredentialError:
+        return "unknown"
+
+
+def _of_error(place: Place, error: CredentialError) -> Finding:
+    """The finding that an error of unsealing is, with the command that fits it."""
+    evidence = error.problem.removeprefix(f"credential {place.name} ")
+    rule = "does-not-unseal"
+    mend = _rotate(place)
+    if isinstance(error, NameMismatch):
+        rule, mend = "embedded-name", command("rm", "--", place.path)
+        right = f"{place.directory}/{error.embedded}"
+        if (
+            error.embedded
+            and error.embedded == fitting_name(error.embedded)
+            and not os.path.lexists(right)
+        ):
+            mend = command("mv", "-n", "--", place.path, right)
+        evidence = f"was sealed under the name {error.embedded}"
+    elif isinstance(error, CredentialExpired):
+        rule = "expired"
+        if end := _end(place):
+            evidence += f", on {expiry.shown(end)}"
+    elif isinstance(error, NullKeyRefused):
+        rule, mend = "null-key", command("credhelper", "reseal", place.name)
+    elif isinstance(error, TPMUnavailable):
+        mend = command("credhelper", "rotate", place.name, "--with-key=host")
+    elif isinstance(error, TPMLockedOut | SealingTimeout):
+        evidence += f" ({error.hint})"
+        mend = command("credhelper", "check", place.name)
+    return _failure(rule, place, evidence, mend)
+
+
+def _end(place: Place) -> int | None:
+    """When it expires; None where that cannot be found out any more."""
+    try:
+        return expiry.last_valid_second(place.name, place.blob, allow_null=True)
+    except CredentialError:  # it did unseal, but its TPM has had enough
+        return None
+
+
+def _expiring(place: Place) -> Finding:
+    when = f"within {SOON_DAYS} days"
+    if end := _end(place):
+        when = f"on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days"
+    evidence = f"expires {when}"
+    mend = _rotate(place)
+    return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, mend)
+
+
+def _kept(place: Place, max_age_days: float | None, *, tpm2_there: bool) -> Iterator[Finding]:
+    """What is amiss with one that unseals: its age, and a key that could be a better one."""
+    age_days = (time.time() - place.status.st_mtime) / _DAY_SECONDS
+    if max_age_days is not None and age_days > max_age_days:
+        yield _failure("age", place, f"has had its value for {int(age_days)} days", _rotate(place))
+    if tpm2_there and place.is_written and envelope.binding(place.blob) is envelope.HOST:
+        yield Finding(
+            Severity.NOTE,
+            Area.CREDENTIALS,
+            "host-key-alone",
+            place.path,
+            f"is bound to {hostkey.PATH} alone, which a copy of the disk holds too; "
+            "there is a TPM2 here",
+            command("credhelper", "reseal", place.name, "--with-key=host+tpm2"),
+        )
+
+
+def _rotate(place: Place) -> str:
+    verb = "rotate" if place.is_written else "add"  # into /etc, where it hides the other
+    return command("credhelper", verb, place.name)
+
+
+def _failure(rule: str, place: Place, evidence: str, mend: str) -> Finding:
+    return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, mend)

@@ -1,0 +1,97 @@
+"""The options that say how a credential is bound, for each verb that seals."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from credhelper import envelope, sealing
+from credhelper.commands import expiry
+from credhelper.commands.cli import terminal
+from credhelper.errors import CredentialError, CredentialExpired
+
+if TYPE_CHECKING:
+    import argparse
+
+WITH_KEY: Final = ("auto", "host", "tpm2", "host+tpm2", "null")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How to seal: what systemd-creds(1) takes, empty for its default."""
+
+    with_key: str = ""
+    tpm2_device: str = ""
+    tpm2_pcrs: str = ""
+    not_after: str = ""
+
+    def seal(self, name: str, value: bytes) -> bytes:
+        """The sealed credential of ``value``; raises as :func:`sealing.seal` does."""
+        return sealing.seal(
+            name,
+            value,
+            with_key=self.with_key or "auto",
+            tpm2_device=self.tpm2_device,
+            tpm2_pcrs=self.tpm2_pcrs,
+            not_after=self.not_after,
+        )
+
+    def unseal(self, name: str, blob: bytes) -> bytes:
+        """The value in ``blob``, to verify what was sealed so."""
+        allow_null = self.with_key == "null"
+        return sealing.unseal(name, blob, allow_null=allow_null, tpm2_device=self.tpm2_device)
+
+    def like(self, blob: bytes) -> Bound:
+        """The same, with what is not said taken from the sealed credential ``blob``."""
+        if self.with_key:
+            return self
+        old = envelope.binding(blob)
+        if old is envelope.UNKNOWN:
+            terminal.warn("the binding of the old credential is not known here: taking auto")
+        pcrs = self.tpm2_pcrs or envelope.tpm2_pcrs(blob)
+        return replace(self, with_key=old.with_key, tpm2_pcrs=pcrs)
+
+    def tell_of_expiry(self, name: str, old: bytes) -> None:
+        """Says so where the sealed credential ``old`` expires, and what replaces it does not."""
+        if self.not_after:
+            return
+        device = self.tpm2_device
+        with suppress(CredentialError):  # what does not unseal does not tell when it expires
+            try:
+                _, end = expiry.unseal(name, old, allow_null=True, tpm2_device=device)
+            except CredentialExpired:
+                end = expiry.last_valid_second(name, old, allow_null=True, tpm2_device=device)
+            if end is not None:
+                verb = "expires" if end >= time.time() else "expired"
+                terminal.note(
+                    f"the old value of {name} {verb} on {expiry.shown(end)}, "
+                    "the new one never expires: to have it expire, give --not-after="
+                )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options to a verb's parser."""
+    group = parser.add_argument_group("binding, as in systemd-creds(1)")
+    group.add_argument("--with-key", choices=WITH_KEY, default="", help="the key to seal with")
+    group.add_argument("--tpm2-device", metavar="DEVICE", default="", help="the TPM2 to use")
+    group.add_argument(
+        "--tpm2-pcrs", metavar="PCRS", default="", help="PCRs to bind to, such as 7+11"
+    )
+    group.add_argument(
+        "--not-after", metavar="TIME", default="", help="when it expires, such as +90d"
+    )
+
+
+def chosen(arguments: argparse.Namespace) -> Bound:
+    """What the command line says."""
+    bound = Bound(
+        with_key=arguments.with_key,
+        tpm2_device=arguments.tpm2_device,
+        tpm2_pcrs=arguments.tpm2_pcrs,
+        not_after=arguments.not_after,
+    )
+    if bound.with_key == "null":
+        terminal.warn("the null key protects nothing: whoever can read the file has the value")
+    return bound

@@ -1,0 +1,139 @@
+"""``credhelper leaks``: do the values in the store stand in these trees or their Git history?"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from credhelper import sealing
+from credhelper.commands import hostkey, inventory
+from credhelper.commands.cli import terminal
+from credhelper.errors import CredentialError, CredentialNotFound, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from credhelper.commands.leaks.report import Line, Report
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "leaks",
+        help="search trees and Git history for the values",
+        description="Search files, and all that Git keeps of them, for the values in the store.",
+        epilog="exit status: 0 nothing found, 1 a value found or something not searched, 2 usage",
+    )
+    parser.add_argument("path", nargs="*", metavar="PATH", help="a tree (default: .)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--staged", action="store_true", help="search only what the next commit adds"
+    )
+    parser.add_argument(
+        "--select", metavar="NAME[,NAME...]", help="search for these credentials only"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints what was found; 1 where a value stands somewhere or something was not searched."""
+    from credhelper.commands.leaks.matching import matcher
+    from credhelper.commands.leaks.report import as_data, as_lines, summary
+    from credhelper.commands.leaks.search import search
+
+    values, failures = _values(arguments.select)
+    paths = [os.fsencode(path) for path in arguments.path or ["."]]
+    # starting NumPy takes longer than to search what is staged
+    sought = matcher(values, array=False if arguments.staged else None)
+    watch = _Watch()
+    try:
+        report = search(paths, sought, watch.show, only_staged=arguments.staged)
+    except OSError as error:
+        path = os.fsdecode(sought.redacted(os.fsencode(error.filename or "")))
+        raise UsageError(f"{path}: {(error.strerror or '').lower()}", "name a tree") from None
+    finally:
+        watch.clear()
+    if arguments.json:
+        unsealed = [{"credential": name, "problem": e.problem} for name, e in failures.items()]
+        terminal.print_json({**as_data(report), "not_unsealed": unsealed})
+    else:
+        _print(as_lines(report))
+        print(summary(report))
+    for failure in failures.values():
+        terminal.complain(f"not searched for: {failure.problem}", failure.hint)
+    for name in report.skipped:
+        terminal.warn(f"not searched for: the value of {name} is shorter than 8 bytes")
+    for problem in report.problems:
+        terminal.complain(f"not searched: {problem.path}: {problem.reason}")
+    return 1 if report.hits or report.problems or failures else 0
+
+
+def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
+    """The values to search for, and why others could not be unsealed."""
+    entries = {entry.name: entry for entry in inventory.entries()}
+    names = [name for name in select.split(",") if name] if select is not None else list(entries)
+    for name in names:
+        if name not in entries:
+            raise CredentialNotFound(
+                f"there is no credential {name}", "what is there: sudo credhelper list"
+            )
+    failures = {
+        name: CredentialError(f"credential {name} {'; '.join(entries[name].problems)}")
+        for name in names
+        if not entries[name].blob
+    }
+    hostkey.guard()
+    results = sealing.unseal_many(
+        {name: entries[name].blob for name in names if entries[name].blob},
+        allow_null=True,
+        progress=terminal.progress("unsealing"),
+    )
+    values = {}
+    for name, result in results.items():
+        if isinstance(result, CredentialError):
+            failures[name] = result
+        else:
+            values[name] = result
+    if not values and not failures:
+        raise CredentialNotFound(
+            "there are no credentials to search for", "add one: sudo credhelper add my_api_key"
+        )
+    return values, failures
+
+
+def _print(lines: list[Line]) -> None:
+    """Plain in a pipe, dressed on a terminal; never broken, for commands are copied from here."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            print(terminal.one_line(line.text))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(no_color=not terminal.colourful(), highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text(terminal.one_line(line.text), style=line.style))
+
+
+class _Watch:
+    """Tells somebody at a terminal how far the search is, a few times a second."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + 1 if sys.stderr.isatty() else float("inf")
+        self._shown = False
+
+    def show(self, report: Report) -> None:
+        """Says how much was searched so far, if the last time was long enough ago."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 0.2
+        self._shown = True
+        size = f"{report.size / 1e6:,.0f} MB"
+        text = f"searching: {report.files:,} files, {report.objects:,} objects, {size}"
+        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,49 @@
+"""``credhelper remove``: a credential that is no longer needed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from credhelper import store
+from credhelper.commands import audit, installing
+from credhelper.commands.cli import terminal
+from credhelper.errors import CredentialNotFound, UsageError
+from credhelper.name import shown
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "remove", help="remove a credential", description="Remove a credential from the store."
+    )
+    parser.add_argument("name", metavar="NAME", help="the credential's name")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Asks, then removes; raises what keeps it from that."""
+    name = arguments.name
+    # any file name of the store: also one that no credential may have is to be got rid of
+    if not name or "/" in name or "\0" in name or name in (".", ".."):
+        raise UsageError(f"{shown(name)} is no file name", "see sudo credhelper list")
+    if not store.present(name):
+        raise CredentialNotFound(
+            f"there is no credential {shown(name)} in {store.WRITTEN}",
+            "see sudo credhelper list",
+        )
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise UsageError("removing without a terminal to ask on", "give --yes")
+        if not terminal.confirmed(
+            f"Remove {terminal.one_line(name)}? Its value cannot be had back."
+        ):
+            terminal.complain(f"{terminal.one_line(name)} was not removed")
+            return 1
+    installing.remove(name)
+    audit.store_changed("remove", [name])
+    print(f"removed {terminal.one_line(name)}")
+    return 0

@@ -1,0 +1,109 @@
+"""``credhelper reseal``: the same value, sealed anew with another binding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from credhelper import envelope, store
+from credhelper.commands import audit, expiry, hostkey, installing, inventory
+from credhelper.commands.cli import binding, terminal
+from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
+from credhelper.name import CredentialName
+
+if TYPE_CHECKING:
+    import argparse
+
+    from credhelper.commands.cli.binding import Bound
+
+_DESCRIPTION = """\
+Seal credentials anew with the same value: after a new TPM was added, before a firmware update, to
+move from the host key to host+tpm2. Each is verified before it takes the old one's place; one
+that fails stays as it was. What is not asked for stays: the key with its PCRs, when it expires,
+and the file's time, since the value is no younger."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "reseal", help="seal credentials anew, with another binding", description=_DESCRIPTION
+    )
+    parser.add_argument("names", metavar="NAME", nargs="*", help="the credentials' names")
+    parser.add_argument("--all", action="store_true", help="every credential of the store")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="unseal and say what would be done, no more"
+    )
+    binding.add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reseals one after the other, each for itself; 1 where one failed."""
+    names = _names(arguments)
+    hostkey.guard()
+    bound = binding.chosen(arguments)
+    failed = done = 0
+    try:
+        for name in names:
+            try:
+                said = _reseal(name, bound, allow_null=not arguments.all, dry=arguments.dry_run)
+                print(said, flush=True)
+                done += 1
+            except CredentialError as error:
+                failed += 1
+                terminal.error(error)
+    except KeyboardInterrupt:
+        terminal.complain(
+            f"interrupted after {done} of {len(names)}", "each credential is whole: run it again"
+        )
+        return 130
+    if failed and len(names) > 1:
+        terminal.complain(f"{failed} of {len(names)} failed", "those are as they were")
+    return 1 if failed else 0
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    if arguments.all and arguments.names:
+        raise UsageError("--all goes without names", "give one or the other")
+    if arguments.names:
+        return [CredentialName(name) for name in dict.fromkeys(arguments.names)]
+    if not arguments.all:
+        raise UsageError("reseal what?", "give names, or --all")
+    written = [entry for entry in inventory.entries() if str(entry.path.parent) == store.WRITTEN]
+    if not written:
+        terminal.note(f"there are no credentials in {store.WRITTEN}")
+    return [entry.name for entry in written]
+
+
+def _reseal(name: str, wanted: Bound, *, allow_null: bool, dry: bool) -> str:
+    """Reseals ``name``; what to say about it."""
+    old = store.read_written(name)
+    value, end = expiry.unseal(
+        name, old.blob, allow_null=allow_null, tpm2_device=wanted.tpm2_device
+    )
+    was = envelope.binding(old.blob)
+    bound = wanted.like(old.blob)
+    if was is envelope.NULL and not wanted.with_key:
+        bound = replace(bound, with_key="auto")  # nobody wants to keep a key that protects nothing
+    expires = ""
+    if end is not None and not wanted.not_after:
+        bound = replace(bound, not_after=f"@{end}")
+        expires = f"; expires as before: {expiry.shown(end)}"
+    if dry:
+        return f"would reseal {name}, bound to: {was.label}, with key: {bound.with_key}{expires}"
+
+    def verify(read_back: bytes) -> None:
+        if store.read_written(name).blob != old.blob:
+            raise StoreFailed(
+                f"credential {name} was changed meanwhile, and keeps that", "run it again"
+            )
+        if bound.unseal(name, read_back) != value:
+            raise EncryptionFailed(
+                f"credential {name} does not unseal to its value when sealed anew",
+                "it is as it was; look at the disk and the TPM, then try again",
+            )
+
+    blob = bound.seal(name, value)
+    installing.install(name, blob, verify, replace=True, modified_ns=old.status.st_mtime_ns)
+    audit.store_changed("reseal", [name])
+    now = envelope.binding(blob).label
+    return f"resealed {name}, bound to: {now}, before: {was.label}{expires}"

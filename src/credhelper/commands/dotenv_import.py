@@ -1,0 +1,150 @@
+"""What a ``.env`` file becomes: the plan alone, without a look at the store.
+
+The grammar is python-dotenv's, by its own parser; ``${VARIABLE}`` is not filled in.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dotenv.parser import parse_stream
+
+from credhelper.commands import script
+from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
+from credhelper.name import CredentialName, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+_COLUMNS: Final = 80
+
+
+@dataclass(frozen=True)
+class Item:
+    """One variable of the file, the credential that it becomes, and the ``line`` it begins on."""
+
+    variable: str
+    name: CredentialName
+    line: int
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to seal, what to say about the rest, and whether that leaves out any value."""
+
+    items: tuple[Item, ...]
+    notes: tuple[str, ...]
+    leaves_values: bool
+
+
+def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
+    """What the file ``source`` becomes; ``selected`` names variables or credentials, empty for all.
+
+    Raises :class:`InvalidValue` for what python-dotenv cannot read, for an empty selected value
+    and where nothing is left, :class:`InvalidName` for a variable that cannot be a credential,
+    and :class:`UsageError` for what is selected but not there.
+    """
+    items: dict[str, Item] = {}
+    notes: list[str] = []
+    unmatched = set(selected)
+    leaves_values = False
+    for variable, value, line in _bindings(source):
+        names = {variable, variable.lower()}
+        if selected and not names & set(selected):
+            leaves_values = leaves_values or bool(value)
+            continue
+        unmatched -= names
+        if not value:
+            what = "has no value" if value is None else "is empty"
+            if selected:
+                raise InvalidValue(f"line {line}: {shown(variable)} {what}", "give it a value")
+            notes.append(f"line {line}: {shown(variable)} {what}, and is left out")
+            items.pop(variable, None)  # the last line of a name counts
+            continue
+        if variable in items:
+            notes.append(f"line {line}: {variable} is there again, and this one counts")
+        if "${" in value:
+            notes.append(f"line {line}: {variable} holds ${{...}}, which is kept as it stands")
+        items[variable] = Item(variable, _name(variable, line), line, value.encode())
+    if unmatched:
+        raise UsageError(
+            f"the file has no {', '.join(map(shown, sorted(unmatched)))}",
+            "--select takes names of variables, or of the credentials that they become",
+        )
+    if not items:
+        raise InvalidValue("the file has no values", "it is to hold lines such as API_KEY=...")
+    _refuse_twins(items.values())
+    return Plan(tuple(items.values()), tuple(notes), leaves_values)
+
+
+def metadata_block(items: Sequence[Item]) -> str:
+    """The inline metadata with which a script declares ``items``: lines of comment."""
+    names = [f'"{item.name}"' for item in items]
+    variables = [f'{item.variable} = "{item.name}"' for item in items if _settable(item.variable)]
+    lines = ["/// script", "[tool.credhelper]"]
+    lines += _fitting(f"credentials = [{', '.join(names)}]") or [
+        "credentials = [",
+        *(f"    {name}," for name in names),
+        "]",
+    ]
+    if variables:
+        lines += _fitting(f"environment = {{ {', '.join(variables)} }}") or [
+            "[tool.credhelper.environment]",
+            *variables,
+        ]
+    return "".join(f"# {line}\n" for line in [*lines, "///"])
+
+
+def _fitting(line: str) -> list[str]:
+    return [line] if len(line) + 2 <= _COLUMNS else []
+
+
+def _bindings(source: bytes) -> list[tuple[str, str | None, int]]:
+    """Variable, value and line of each statement."""
+    try:
+        text = source.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        # from None: the exception holds the file
+        raise InvalidValue(f"line {line} is not UTF-8", "save the file as UTF-8") from None
+    found = []
+    for binding in parse_stream(io.StringIO(text)):
+        blank = len(binding.original.string) - len(binding.original.string.lstrip())
+        line = binding.original.line + binding.original.string.count("\n", 0, blank)
+        if binding.error:
+            raise InvalidValue(
+                f"line {line} cannot be read as python-dotenv reads it",
+                "look for a quote that is not closed, or a name that is no variable's",
+            )
+        if binding.key is not None:
+            found.append((binding.key, binding.value, line))
+    return found
+
+
+def _name(variable: str, line: int) -> CredentialName:
+    try:
+        return CredentialName(variable.lower())
+    except CredentialError as error:
+        raise InvalidName(f"line {line}: {error.problem}", error.hint) from None
+
+
+def _refuse_twins(items: Collection[Item]) -> None:
+    seen: dict[str, Item] = {}
+    for item in items:
+        if twin := seen.get(item.name):
+            raise InvalidName(
+                f"{twin.variable} and {item.variable} would both be the credential {item.name}",
+                "rename one of them in the file, or leave it out with --select",
+            )
+        seen[item.name] = item
+
+
+def _settable(variable: str) -> bool:
+    try:
+        script.check_variable(variable)
+    except CredentialError:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""The objects that the survey suspects, read one by one, and where in the history they stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from credhelper.commands.leaks.compressed import Allowance, gunzip
+from credhelper.commands.leaks.matching import Match, Matcher
+from credhelper.commands.leaks.objects import Found, Survey, contents
+from credhelper.commands.leaks.report import Hit, Place
+from credhelper.commands.leaks.repository import Repository, git_output
+from credhelper.commands.leaks.standing import Commit, Standing, date_of, field_of, standings
+
+TAG_HEAD = 1 << 16  # bytes of a tag object that are kept to name it
+
+
+def hits(
+    repository: Repository, matcher: Matcher, survey: Survey, allowance: Allowance
+) -> tuple[list[Hit], list[str]]:
+    """The hits in a repository's objects, and what could not be read of them."""
+    problems: list[str] = []
+    found = list(_in_objects(repository, matcher, survey, allowance, problems))
+    if not found:
+        return [], problems
+    stands = standings(repository, {hit.object for hit in found}, problems)
+    unplaced = {h.object for h in found if h.place is Place.HISTORY and h.object not in stands}
+    index = _index(repository) if unplaced else {}
+    result = []
+    for hit in found:
+        if hit.object in stands:
+            result += [_placed(matcher, hit, standing) for standing in stands[hit.object]]
+        elif hit.object in index:
+            result += [
+                replace(_at(matcher, hit, path), place=Place.STAGED) for path in index[hit.object]
+            ]
+        else:
+            result.append(hit)
+    return result, problems
+
+
+def _in_objects(
+    repository: Repository,
+    matcher: Matcher,
+    survey: Survey,
+    allowance: Allowance,
+    problems: list[str],
+) -> Iterator[Hit]:
+    """The hits, without paths and commits."""
+    repository_path = os.fsdecode(matcher.redacted(_shown_path(repository)))
+    for found, pieces in contents(repository, list(survey.suspects), problems):
+        head: list[bytes] = []
+        tag = found.type == "tag"
+        kept = _keeping(pieces, head) if tag else pieces
+        for match in list(matcher.matches(kept)):
+            hit = _hit(match, found, repository_path)
+            yield _tagged(matcher, hit, head[0]) if tag else hit
+    for found, pieces in contents(repository, survey.archives, problems):
+        damage: list[str] = []
+        for match in matcher.matches(gunzip(pieces, allowance, damage)):
+            yield replace(_hit(match, found, repository_path), compressed=True)
+        problems += [f"object {found.oid}: {what}" for what in damage]
+
+
+def _shown_path(repository: Repository) -> bytes:
+    """The work tree where the directory is its .git, as git -C takes it."""
+    path = repository.path
+    return os.path.dirname(path) or b"." if os.path.basename(path) == b".git" else path
+
+
+def _keeping(pieces: Iterable[bytes], head: list[bytes]) -> Iterator[bytes]:
+    iterator = iter(pieces)
+    head.append(first := next(iterator, b""))
+    head[0] = head[0][:TAG_HEAD]
+    yield from chain([first], iterator)
+
+
+def _hit(match: Match, found: Found, repository: str) -> Hit:
+    place = {
+        "commit": Place.MESSAGE,
+        "tag": Place.TAG,
+        "tree": Place.PATH_NAME,
+    }.get(found.type, Place.HISTORY)
+    return Hit(
+        match.credential,
+        match.encoding.value,
+        place,
+        path="",
+        line=match.line if place is Place.HISTORY else 0,
+        repository=repository,
+        object=found.oid,
+    )
+
+
+def _tagged(matcher: Matcher, hit: Hit, content: bytes) -> Hit:
+    name = matcher.redacted(field_of(content, b"tag")).decode(errors="replace")
+    return replace(
+        hit,
+        path=name,
+        commit=field_of(content, b"object").decode(errors="replace"),
+        author_date=date_of(field_of(content, b"tagger")),
+        ref=f"refs/tags/{name}",
+    )
+
+
+def _placed(matcher: Matcher, hit: Hit, standing: Standing) -> Hit:
+    commits = standing.commits
+    first = commits[0] if commits else Commit("", "", None, None)
+    return replace(
+        _at(matcher, hit, standing.path),
+        commit=first.oid,
+        author_date=first.author_date,
+        ref=_name(matcher, (commit.ref for commit in commits)),
+        remote_branch=_name(matcher, (commit.remote_branch for commit in commits)),
+    )
+
+
+def _at(matcher: Matcher, hit: Hit, path: bytes) -> Hit:
+    shown = matcher.redacted(path)
+    return replace(hit, path=os.fsdecode(shown), hidden=shown != path)
+
+
+def _name(matcher: Matcher, refs: Iterable[str | None]) -> str:
+    ref = min(filter(None, refs), key=lambda ref: not ref.startswith("refs/heads/"), default="")
+    return matcher.redacted(ref.encode()).decode(errors="replace")
+
+
+def _index(repository: Repository) -> dict[str, list[bytes]]:
+    """The paths in the index by object."""
+    result: dict[str, list[bytes]] = {}
+    for entry in git_output(repository, "ls-files", "--stage", "-z").split(b"\0"):
+        meta, _, path = entry.partition(b"\t")
+        if path:
+            result.setdefault(meta.split()[1].decode(), []).append(path)
+    return result

@@ -1,0 +1,164 @@
+"""Exact search for every form of every value in buffers and streams of bytes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from credhelper.commands.leaks.forms import BREAK, LONGEST_GAP, Encoding, Form, forms
+from credhelper.commands.leaks.sieve import Sieve, sieve
+
+MOST = 100  # matches of one credential in one file; more tell nothing new
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One place in a stream: lines count from 1."""
+
+    credential: str
+    encoding: Encoding
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    end: int
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """What is searched for. Never shows a value."""
+
+    by_probe: Mapping[bytes, tuple[tuple[int, Form], ...]]
+    sieve: Sieve
+    overlap: int
+    skipped: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Matcher({len(self.by_probe)} probes)"
+
+    def matches(self, chunks: Iterable[bytes]) -> Iterator[Match]:
+        """Every match in the stream that chunks make up; memory is that of one chunk and a bit."""
+        count: dict[str, int] = {}
+        rest, line = b"", 1
+        for chunk in chain(chunks, (None,)):
+            buffer = rest if chunk is None else rest + chunk
+            safe = len(buffer) if chunk is None else len(buffer) - self.overlap
+            if safe <= 0:
+                rest = buffer
+                continue
+            done = 0
+            for span in self.spans(buffer):
+                if span.start >= safe:
+                    break
+                name = span.form.credential
+                count[name] = count.get(name, 0) + 1
+                if count[name] <= MOST:
+                    line += buffer.count(b"\n", done, span.start)
+                    done = span.start
+                    yield Match(name, span.form.encoding, line)
+            line += buffer.count(b"\n", done, safe)
+            rest = buffer[safe:]
+
+    def spans(self, buffer: bytes) -> list[_Span]:
+        """Where values stand in buffer, in order; of overlapping ones of a credential the first."""
+        found = [
+            span
+            for probe in self.sieve.present(buffer, len(buffer))
+            for position in _positions(buffer, probe)
+            for offset, form in self.by_probe[probe]
+            if (span := _verified(buffer, position, offset, form))
+        ]
+        found.sort(key=lambda span: (span.start, -span.end))
+        ends: dict[str, int] = {}
+        result = []
+        for span in found:
+            if span.start >= ends.get(span.form.credential, 0):
+                ends[span.form.credential] = span.end
+                result.append(span)
+        return result
+
+    def redacted(self, text: bytes) -> bytes:
+        """The text, each value in it replaced by the name of its credential in <>."""
+        for span in reversed(self.spans(text)):
+            text = (
+                text[: span.start] + b"<" + span.form.credential.encode() + b">" + text[span.end :]
+            )
+        return text
+
+
+def matcher(values: Mapping[str, bytes], *, array: bool | None = None) -> Matcher:
+    """A Matcher for values by credential name; those too short to search for are in .skipped."""
+    by_probe: dict[bytes, tuple[tuple[int, Form], ...]] = {}
+    skipped, overlap = [], 0
+    for credential, value in values.items():
+        found = forms(credential, value)
+        if not found:
+            skipped.append(credential)
+        for form in found:
+            overlap = max(overlap, form.span)
+            for offset, probe in form.probes:
+                by_probe[probe] = (*by_probe.get(probe, ()), (offset, form))
+    return Matcher(by_probe, sieve(by_probe, array=array), overlap, tuple(sorted(skipped)))
+
+
+def _positions(buffer: bytes, probe: bytes) -> Iterator[int]:
+    position = buffer.find(probe)
+    while position >= 0:
+        yield position
+        position = buffer.find(probe, position + 1)
+
+
+def _verified(buffer: bytes, position: int, offset: int, form: Form) -> _Span | None:
+    """The span of form whose probe at offset was found at position, if all of it stands there."""
+    if not form.loose:
+        start = position - offset
+        end = start + len(form.text)
+        return _Span(start, end, form) if start >= 0 and buffer[start:end] == form.text else None
+    start = _before(buffer, position, form.text[:offset])
+    end = _after(buffer, position, form.text[offset:])
+    return _Span(start, end, form) if start >= 0 and end >= 0 else None
+
+
+def _after(buffer: bytes, place: int, text: bytes) -> int:
+    """The place after text that stands at place, with or without breaks in it, or -1."""
+    ways = [(place, 0)]  # where a backslash is of the text, or else of a break
+    while ways:
+        place, index = ways.pop()
+        while index < len(text):
+            for _ in range(LONGEST_GAP):
+                if not (gap := BREAK.match(buffer, place)):
+                    break
+                if buffer[place] == text[index]:
+                    ways.append((place + 1, index + 1))
+                place = gap.end()
+            if place >= len(buffer) or buffer[place] != text[index]:
+                break
+            place, index = place + 1, index + 1
+        else:
+            return place
+    return -1
+
+
+def _before(buffer: bytes, place: int, text: bytes) -> int:
+    """The place of text that ends at place, with or without breaks in it, or -1."""
+    ways = [(place, len(text))]
+    while ways:
+        place, index = ways.pop()
+        while index:
+            for _ in range(LONGEST_GAP):
+                if place and buffer[place - 1] in b" \t\r\n":
+                    place -= 1
+                elif BREAK.fullmatch(buffer, max(0, place - 2), place):
+                    if buffer[place - 1] == text[index - 1]:
+                        ways.append((place - 1, index - 1))
+                    place -= 2
+                else:
+                    break
+            if not place or buffer[place - 1] != text[index - 1]:
+                break
+            place, index = place - 1, index - 1
+        else:
+            return place
+    return -1

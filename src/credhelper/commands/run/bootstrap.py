@@ -1,0 +1,47 @@
+"""The start of another Python: that of a virtual environment, or one with options of its own.
+
+Executed by path in place of the runner. It takes the script and the plan from a descriptor, makes
+``import credhelper`` work there though it is not installed there, and runs the script.
+"""
+
+import marshal
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_TOO_OLD = 125
+
+
+def main() -> None:
+    """Runs what the descriptor in the first argument describes."""
+    with open(int(sys.argv[1]), "rb") as file:
+        plan = marshal.load(file)  # noqa: S302 # from the runner, in memory
+    if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
+        print(f"credhelper: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
+        print("credhelper: hint: make the environment anew with a newer one", file=sys.stderr)
+        sys.exit(_TOO_OLD)
+    sys.path.insert(0, os.path.join(_HERE, "alone"))
+    from credhelper.commands import kernel
+    from credhelper.commands.run import python
+
+    sys.path.append(sys.path.pop(0))  # for multiprocessing, which hands the path on
+    kernel.keep_memory_private()
+    values = {}
+    for name in plan["names"]:
+        with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), "rb") as file:
+            values[name] = file.read()
+    for variable, name in plan["environment"].items():
+        os.environ[variable] = os.fsdecode(values[name])
+    if plan["mask"]:
+        python.mask(values)
+    if plan["record"]:
+        python.record_on_demand(plan["record"])
+    del values
+    if plan["module"]:
+        python.run_module(plan["path"], plan["arguments"])
+    else:
+        python.run(plan["source"], plan["path"], plan["directory"], plan["arguments"])
+
+
+if __name__ == "__main__":
+    main()

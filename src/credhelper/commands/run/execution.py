@@ -1,0 +1,89 @@
+"""Another program in place of this process: the Python of an environment, a shell, a binary."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import re
+
+from credhelper.commands.run import hardening, interpreter
+from credhelper.errors import Untrusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Final, NoReturn
+
+    from credhelper.commands.run.planning import Plan
+
+_BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap.py")
+_MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads
+
+
+def execute(
+    plan: Plan,
+    names: Collection[str],
+    variables: Mapping[str, str],
+    record: Mapping[str, str],
+) -> NoReturn:
+    """Becomes the script's interpreter, for which ``names`` are in the credentials directory.
+
+    ``variables`` are set for it; ``record`` holds the fields of the journal's record where
+    decrypting on demand is to be recorded too. Raises :class:`Untrusted`.
+    """
+    if plan.interpreter.kind == interpreter.PYTHON:
+        program: str | int = plan.interpreter.argv[0]
+        argv = _python(plan, record)
+    else:
+        os.environ.update(variables)
+        arguments = [_with_paths(argument, names) for argument in plan.options.arguments]
+        path = plan.script.path
+        path = f"./{path}" if path.startswith("-") else path  # which is no option
+        argv = [*plan.interpreter.argv, path, *arguments]
+        # a binary by its descriptor: what was looked at is what runs
+        program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.descriptor
+    hardening.program_signals()
+    try:
+        os.execve(program, argv, os.environ)  # noqa: S606 # no shell: that is meant
+    except OSError as error:
+        raise Untrusted(
+            f"{argv[0]} cannot be executed: {error.strerror}", "look at its mode and its #! line"
+        ) from None
+
+
+def _python(plan: Plan, record: Mapping[str, str]) -> list[str]:
+    """The command line that starts ``bootstrap`` with the plan behind a descriptor in memory."""
+    python, *flags = plan.interpreter.argv
+    described = {
+        "source": plan.script.source,
+        "path": plan.script.path,
+        "directory": "" if _imports_safely(flags) else os.path.dirname(plan.script.real),
+        "arguments": plan.options.arguments,
+        "module": plan.options.module,
+        "names": list(map(str, plan.names)),
+        "environment": {variable: str(name) for variable, name in plan.variables.items()},
+        "mask": plan.masks,
+        "record": record,
+    }
+    descriptor = os.memfd_create("credhelper", 0)
+    with open(descriptor, "wb", closefd=False) as file:
+        marshal.dump(described, file, _MARSHAL_VERSION)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    # -B: nothing that root owns beside the script, and nothing of this Python's in the package
+    return [python, "-I", "-B", *flags, _BOOTSTRAP, str(descriptor)]
+
+
+def _imports_safely(flags: list[str]) -> bool:
+    """Whether the #! line says not to import from the script's directory (-I, -P)."""
+    letters = (re.match(r"-([a-zA-Z]*?)(?:[WXcm]|$)", flag) for flag in flags)
+    return any(match and set(match[1]) & {"I", "P"} for match in letters)
+
+
+def _with_paths(argument: str, names: Collection[str]) -> str:
+    """``argument`` with each ``{NAME}`` of a declared credential as the path of its file."""
+
+    def path(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"{os.environ['CREDENTIALS_DIRECTORY']}/{name}" if name in names else match[0]
+
+    return re.sub(r"\{([A-Za-z0-9._@-]+)\}", path, argument)

@@ -1,0 +1,85 @@
+"""Who runs the script: root, or another user for good."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from credhelper.errors import RunnerFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+_LONGEST_UID: Final = 10  # digits: 2 ** 32 - 2
+_LAST_CAPABILITY: Final = "/proc/sys/kernel/cap_last_cap"
+
+
+def invoking_uid(environment: Mapping[str, str]) -> int:
+    """The user id of whoever called sudo(8); root where nobody did.
+
+    Raises :class:`RunnerFailed` for an id that is none, or belongs to nobody any more.
+    """
+    text = environment.get("SUDO_UID", "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_UID):
+        raise RunnerFailed(f"SUDO_UID {text!a} is no user id", "call it through sudo")
+    _entry(int(text))
+    return int(text)
+
+
+def account(user: str, invoking: int, *, as_invoking_user: bool) -> pwd.struct_passwd:
+    """The account that the script is to run as. Raises :class:`RunnerFailed`."""
+    if as_invoking_user:
+        if not invoking:
+            raise RunnerFailed(
+                "--as-invoking-user: root is the invoking user",
+                "call it through sudo as an ordinary user, or give --user NAME",
+            )
+        return _entry(invoking)
+    if user:
+        try:
+            return pwd.getpwnam(user)
+        except (KeyError, ValueError):
+            raise RunnerFailed(f"there is no user {user!a}", "see getent passwd") from None
+    return _entry(0)
+
+
+def become(user: pwd.struct_passwd) -> None:
+    """Becomes ``user`` for good: groups, ids, keyrings, capabilities, and no new privileges.
+
+    A program that is executed, by the runner or by the script, is made traceable by its user again
+    (prctl(2), PR_SET_DUMPABLE). So one harmless capability stays, CAP_BLOCK_SUSPEND: whoever lacks
+    what a process has may not trace it, nor read its environment, memory and descriptors
+    (ptrace(2)). It is one that no session of a user has; pam_systemd(8) hands out CAP_WAKE_ALARM.
+    """
+    from credhelper.commands import kernel  # ctypes: seldom needed, slow to import
+
+    try:
+        groups = os.getgrouplist(user.pw_name, user.pw_gid)
+        with open(_LAST_CAPABILITY, "rb") as file:
+            last = int(file.read())
+        for capability in range(last + 1):
+            if capability != kernel.CAP_BLOCK_SUSPEND:
+                kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
+        os.setgroups(groups)
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        kernel.leave_keyrings()
+        kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+        kept = 1 << kernel.CAP_BLOCK_SUSPEND
+        kernel.set_capabilities(kept, kept)
+        kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, kernel.CAP_BLOCK_SUSPEND)
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # changing the user id may have set it
+    except OSError as error:
+        raise RunnerFailed(
+            f"cannot become {user.pw_name}: {error.strerror}", "see credhelper-decrypt-run(8)"
+        ) from None
+
+
+def _entry(uid: int) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        raise RunnerFailed(f"there is no user with the id {uid}", "see getent passwd") from None

@@ -1,0 +1,166 @@
+"""Which program reads the script, as the kernel would choose it: the shebang decides."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from credhelper.commands import script, trust
+from credhelper.commands.run.environment import PATH
+from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Final
+
+    from credhelper.commands.run.options import Options
+    from credhelper.commands.script import Script
+
+IN_PROCESS: Final = "in-process"
+PYTHON: Final = "python"
+PROGRAM: Final = "program"
+
+_ELF: Final = b"\x7fELF"
+_NESTED: Final = 4  # scripts that interpret scripts, as deep as the kernel goes
+
+
+class Interpreter:
+    """What runs the script: its ``kind``, its ``argv`` up to the script, and ``why``.
+
+    In-process is the Python that the runner itself is; a program's argv is empty where the
+    script is a program itself.
+    """
+
+    __slots__ = ("argv", "kind", "why")
+
+    def __init__(self, kind: str, argv: list[str], why: str) -> None:
+        self.kind = kind
+        self.argv = argv
+        self.why = why
+
+    @property
+    def shown(self) -> str:
+        """For people and the journal."""
+        return " ".join(self.argv) or self.kind
+
+
+def choose(options: Options, target: Script, owners: Collection[int]) -> Interpreter:
+    """The interpreter for ``target``. Raises :class:`RunnerFailed`, :class:`ScriptNotFound`,
+    and :class:`Untrusted` where others than ``owners`` could have written it."""
+    if options.python:
+        _check(options.python, owners)
+        return Interpreter(PYTHON, [options.python], "--python")
+    if target.source.startswith(_ELF):
+        return Interpreter(PROGRAM, [], "the script is a program")
+    line = script.shebang(target.source)
+    if line is None or options.module:
+        return Interpreter(IN_PROCESS, [sys.executable], "no #! line: Python")
+    path, argument = line
+    argv = [path, argument] if argument else [path]
+    if os.path.basename(path) == "env":
+        argv = _through_env(argument) or argv
+    why = f"#!{path} {argument}".rstrip()
+    _check(argv[0], owners)
+    if not _is_python(argv[0]):
+        return Interpreter(PROGRAM, argv, why)
+    if len(argv) == 1 and _is_own(argv[0]):
+        return Interpreter(IN_PROCESS, argv, why)
+    return Interpreter(PYTHON, argv, why)
+
+
+def _through_env(argument: str) -> list[str]:
+    """What env(1) would run, with the search path that the script gets; empty: env itself."""
+    # without -S, the kernel gives env one argument: the whole of it is a name
+    words = argument[2:].split() if argument.startswith("-S") else [argument]
+    if (
+        not words
+        or not words[0]
+        or words[0].startswith("-")
+        or "=" in words[0]
+        or set("'\"\\$") & set(argument)
+    ):
+        return []
+    if "/" in words[0]:
+        return words
+    for directory in PATH.split(":"):
+        candidate = f"{directory}/{words[0]}"
+        if os.access(candidate, os.X_OK):
+            return [candidate, *words[1:]]
+    raise ScriptNotFound(
+        f"#! env: there is no program {words[0]!a} in {PATH}",
+        "install it, name its path, or write env -S to give it arguments",
+    )
+
+
+def _is_python(path: str) -> bool:
+    name = os.path.basename(path)
+    return name.startswith("python") and not name.removeprefix("python").strip("0123456789.t")
+
+
+def _is_own(path: str) -> bool:
+    """Whether ``path`` is the Python that runs this, outside of any virtual environment."""
+    beside = os.path.dirname(path)
+    if any(
+        os.path.exists(os.path.join(directory, "pyvenv.cfg"))
+        for directory in (beside, os.path.dirname(beside))
+    ):
+        return False
+    return os.path.realpath(path) == os.path.realpath(sys.executable)
+
+
+def _check(path: str, owners: Collection[int], depth: int = _NESTED) -> None:
+    """Refuses an interpreter that others could have written, or that cannot be executed."""
+    try:
+        opened = trust.open_file(path, owners)
+    except ScriptNotFound:
+        raise ScriptNotFound(f"the interpreter {path} is not there", "mend the #! line") from None
+    try:
+        if not opened.status.st_mode & stat.S_IXUSR:
+            raise Untrusted(f"the interpreter {path} may not be executed", "look at its mode")
+        head = os.pread(opened.descriptor, 256, 0)
+    finally:
+        os.close(opened.descriptor)
+    nested = script.shebang(head)
+    if nested and depth:
+        _check(nested[0], owners, depth - 1)
+    if _is_python(path):
+        _check_virtual_environment(os.path.dirname(os.path.dirname(path)), owners)
+
+
+def _check_virtual_environment(prefix: str, owners: Collection[int]) -> None:
+    """Refuses a virtual environment whose packages others could have written."""
+    configuration = os.path.join(prefix, "pyvenv.cfg")
+    if not os.path.exists(configuration):
+        return
+    os.close(trust.open_file(configuration, owners).descriptor)
+    for library in filter(os.path.isdir, (f"{prefix}/lib", f"{prefix}/lib64")):
+        versions = [f"{library}/{version}" for version in os.listdir(library)]
+        packages = filter(os.path.isdir, [f"{version}/site-packages" for version in versions])
+        for directory in (library, *versions, *packages):
+            reason = trust.danger(os.stat(directory), owners)
+            if reason:
+                raise Untrusted(f"{directory} {reason}", "make the environment anew as its user")
+
+
+def module(name: str, owners: Collection[int]) -> Script:
+    """The installed module ``name`` (of a package: its ``__main__``) as a script.
+
+    Nothing of it is imported yet, and the working directory is not searched. Raises
+    :class:`ScriptNotFound`, :class:`Untrusted`.
+    """
+    from importlib.machinery import PathFinder
+
+    first, *parts = name.split(".")
+    spec = PathFinder.find_spec(first)
+    for part in parts:
+        within = spec.submodule_search_locations if spec else None
+        spec = PathFinder.find_spec(part, within) if within else None
+    if spec and spec.submodule_search_locations:
+        spec = PathFinder.find_spec("__main__", spec.submodule_search_locations)
+    if spec is None:
+        raise ScriptNotFound(f"there is no module {name} that can be run", "install it")
+    if not spec.origin or not spec.origin.endswith(".py"):
+        raise RunnerFailed(f"the module {name} is no Python source", "run its program instead")
+    return script.read(spec.origin, owners)

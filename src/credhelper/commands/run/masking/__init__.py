@@ -1,0 +1,210 @@
+"""The script's stdout and stderr, so that no credential value shows in what it writes there.
+
+Covered is what goes through ``sys.stdout`` and ``sys.stderr``, their ``buffer`` and ``buffer.raw``.
+Not covered: ``os.write(1, ...)``, the output of a child, the prompt that ``input()`` hands to the
+terminal itself, and a value that the script transforms in another way than :func:`forms` knows.
+What is held back, the beginning of a value, is lost with ``os._exit`` and with a fatal signal, as
+is what Python itself holds in its buffers then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import sys
+from io import BytesIO  # by name: at the very end, the module is emptied
+
+from credhelper.commands.run.masking.masker import Masker, too_short
+from credhelper.commands.run.masking.spelling import forms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from _typeshed import ReadableBuffer
+
+# what the module nested_writes is for
+_NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_info < (3, 12, 5)
+_OWN = frozenset(
+    (
+        __name__,
+        *(f"{__name__}.{name}" for name in ("masker", "needles", "nested_writes", "spelling")),
+    )
+)
+
+__all__ = ["Masker", "forms", "install", "prune", "too_short"]
+
+
+def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
+    """Masks ``values`` on ``sys.stdout`` and ``sys.stderr``; returns the maskers, to add to.
+
+    A stream that is not there, because its descriptor was closed, stays away.
+    """
+    maskers = []
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            continue
+        stream.flush()
+        masker = Masker(values, stream.encoding)
+        masked = _like(stream, masker)
+        setattr(sys, name, masked)
+        setattr(sys, f"__{name}__", masked)
+        os.register_at_fork(after_in_child=masker.forget)
+        atexit.register(_end, masked, masker)
+        maskers.append(masker)
+    return tuple(maskers)
+
+
+def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
+    """Has what is held back written with what the stream still holds, when Python flushes it."""
+    masker.end()
+    for name in _OWN:  # Python empties the modules that it finds, before it lets go of the streams
+        sys.modules.pop(name, None)
+    try:
+        stream.write("")  # a stream without anything to write would not get to the masker
+        if isinstance(stream.buffer, MaskedFile):  # python3 -u: from 3.14 on, it still would not
+            stream.buffer.write(b"")
+    except (OSError, ValueError):  # ValueError: closed, or another stream has its buffer
+        pass
+
+
+def prune(traceback: TracebackType | None) -> None:
+    """Takes the frames of masking out of a traceback: the plain streams have none."""
+    while traceback:
+        inner = traceback.tb_next
+        if inner and inner.tb_frame.f_globals.get("__name__") in _OWN:
+            traceback.tb_next = inner.tb_next
+        else:
+            traceback = inner
+
+
+def _like(stream: io.TextIOWrapper, masker: Masker) -> io.TextIOWrapper:
+    """A stream as create_stdio() in CPython's pylifecycle.c made ``stream``."""
+    descriptor = stream.fileno()
+    buffer: MaskedFile | MaskedWriter
+    if isinstance(stream.buffer, io.RawIOBase):  # python3 -u
+        buffer = MaskedFile(descriptor, stream.name, masker)
+    else:
+        file = io.FileIO(descriptor, "wb", closefd=False)
+        file.name = stream.name
+        buffer = MaskedWriter(file, _buffer_size(descriptor), masker)
+    kind: type[io.TextIOWrapper] = io.TextIOWrapper
+    if isinstance(buffer, MaskedWriter) and _NESTED_WRITES_BREAK:
+        from credhelper.commands.run.masking.nested_writes import Text
+
+        kind = Text
+    masked = kind(
+        buffer,
+        stream.encoding,
+        stream.errors,
+        newline="\n",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    masked.mode = "w"  # type: ignore[misc] # as create_stdio() sets it; read-only to the stubs
+    return masked
+
+
+def _buffer_size(descriptor: int) -> int:
+    """What open() chooses."""
+    size = os.fstat(descriptor).st_blksize
+    if sys.version_info >= (3, 14):
+        return max(min(size, 8 << 20), io.DEFAULT_BUFFER_SIZE)
+    return size if size > 1 else io.DEFAULT_BUFFER_SIZE
+
+
+class MaskedWriter(io.BufferedWriter):
+    """The ``buffer`` of a stream. What it buffers is masked, so that errors go Python's own way."""
+
+    def __init__(self, file: io.FileIO, size: int, masker: Masker) -> None:
+        super().__init__(file, size)
+        self._masker = masker
+        self._raw: MaskedFile | None = None
+
+    @property
+    def raw(self) -> MaskedFile:  # type: ignore[override] # an attribute to the stubs
+        """The stream below, masked too."""
+        if self._raw is None:
+            self._raw = MaskedFile(self.fileno(), str(self.name), self._masker)
+        return self._raw
+
+    def detach(self) -> MaskedFile:
+        """The stream below; this one is of no use afterwards."""
+        raw = self.raw
+        super().detach()
+        return raw
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """As :meth:`io.BufferedWriter.write`."""
+        block = _bytes(data)
+        self._masker.write(block, super().write)
+        return len(block)
+
+    def seek(self, target: int, whence: int = 0, /) -> int:
+        """As :meth:`io.BufferedWriter.seek`; what is held back belongs before the new place."""
+        self._release()
+        return super().seek(target, whence)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """As :meth:`io.BufferedWriter.truncate`; what is held back is written first."""
+        self._release()
+        return super().truncate(size)
+
+    def close(self) -> None:
+        """Writes everything; the descriptor stays open."""
+        try:
+            if not self.closed:
+                self._release()
+        finally:
+            super().close()
+
+    def _release(self) -> None:
+        self._masker.write(b"", super().write, last=True)
+
+
+class MaskedFile(io.FileIO):
+    """A descriptor that is written to at once: the ``raw`` of a stream."""
+
+    def __init__(self, descriptor: int, name: str, masker: Masker) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self.name = name
+        self._masker = masker
+        self._rest = b""  # what a full descriptor that does not block has not taken yet
+
+    def write(self, data: ReadableBuffer, /) -> int | None:  # type: ignore[override] # narrower in the stubs
+        """As :meth:`io.RawIOBase.write`, but that it takes all where the descriptor takes some."""
+        block = _bytes(data)
+        if self._rest:
+            self._masker.write(b"", self._send)
+        if self._rest:
+            return None
+        self._masker.write(block, self._send)
+        return len(block)
+
+    def close(self) -> None:
+        """Writes everything; the descriptor stays open."""
+        try:
+            if not self.closed:
+                self._masker.write(b"", self._send, last=True)
+        finally:
+            super().close()
+
+    def _send(self, data: bytes) -> None:
+        data, self._rest = self._rest + data, b""
+        while data:
+            sent = super().write(data)
+            if sent is None:
+                self._rest = data
+                break
+            data = data[sent:]
+
+
+def _bytes(data: ReadableBuffer) -> bytes:
+    if type(data) is bytes:
+        return data
+    copy = BytesIO()
+    copy.write(data)  # it refuses what it should, in the words of the other streams
+    return copy.getvalue()

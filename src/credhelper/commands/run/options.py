@@ -1,0 +1,172 @@
+"""The runner's command line: what stands before SCRIPT is the runner's, all after it the script's.
+
+Parsed by hand: argparse would take as long as all the rest of start-up.
+"""
+
+from __future__ import annotations
+
+from credhelper.commands import script
+from credhelper.errors import CredentialError, RunnerFailed
+from credhelper.name import CredentialName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+# short, long, what it takes, what it does
+OPTIONS: Final = (
+    ("-c", "--credential", "NAME", "decrypt NAME for the script (repeatable)"),
+    ("-e", "--environment", "VAR=NAME", "also set VAR to the value of NAME (repeatable)"),
+    ("-m", "", "MODULE", "run an installed Python module"),
+    ("", "--python", "PATH", "use this Python interpreter"),
+    ("", "--root-owned", "", "run only what root alone can have written"),
+    ("", "--as-invoking-user", "", "decrypt as root, then become the user who called sudo"),
+    ("", "--user", "NAME", "decrypt as root, then become NAME"),
+    ("", "--keep-environment", "VAR", "let the caller's VAR through (repeatable)"),
+    ("", "--share-with-children", "", "let children that close descriptors see credentials"),
+    ("", "--no-mask", "", "do not mask values on stdout and stderr"),
+    ("", "--allow-null", "", "accept credentials sealed with the null key"),
+    ("", "--dry-run", "", "show the plan and run nothing"),
+    ("-h", "--help", "", "show this help"),
+    ("", "--version", "", "show the version"),
+)
+_USAGE: Final = "credhelper-decrypt-run [OPTION...] (SCRIPT | - | -m MODULE) [ARG...]"
+_HINT: Final = f"usage: {_USAGE}"
+_BY_FLAG: Final = {
+    flag: (long or short, takes)
+    for short, long, takes, _ in OPTIONS
+    for flag in (short, long)
+    if flag
+}
+
+
+class Options:
+    """What the command line says. ``target`` is the script's path, ``-`` or the module."""
+
+    def __init__(self) -> None:
+        self.credentials: list[CredentialName] = []
+        self.environment: dict[str, CredentialName] = {}
+        self.keep: list[str] = []
+        self.python = ""
+        self.user = ""
+        self.module = False
+        self.target = ""
+        self.arguments: list[str] = []
+        self.switches: set[str] = set()
+
+    def has(self, switch: str) -> bool:
+        """Whether the switch (``--no-mask``) was given."""
+        return switch in self.switches
+
+
+def parse(argv: list[str]) -> Options:
+    """The options in ``argv`` (without the program). Raises :class:`RunnerFailed`."""
+    options = Options()
+    left = list(argv)
+    while left and left[0].startswith("-") and left[0] != "-":
+        word = left.pop(0)
+        if word == "--":
+            break
+        flag, value = _split(word)
+        option, takes = _BY_FLAG.get(flag, ("", ""))
+        if not option:
+            raise RunnerFailed(f"unknown option {flag!a}", _HINT)
+        if not takes:
+            if value is not None:
+                raise RunnerFailed(f"{option} takes no value", _HINT)
+            options.switches.add(option)
+            if option in ("--help", "--version"):
+                return options
+            continue
+        if value is None and left:
+            value = left.pop(0)
+        if not value:  # such as --user "$UNSET", which is not to mean root
+            raise RunnerFailed(f"{option} needs {takes}", _HINT)
+        _take(options, option, value)
+        if option == "-m":
+            break
+    if not options.module:
+        if not left:
+            raise RunnerFailed("no script is given", _HINT)
+        options.target = left.pop(0)
+    options.arguments = left
+    _check(options)
+    return options
+
+
+def help_text() -> str:
+    """What ``--help`` shows."""
+    lines = [
+        f"usage: {_USAGE}",
+        "",
+        "Decrypt the credentials that a script needs into memory and run it.",
+        "",
+    ]
+    for short, long, takes, text in OPTIONS:
+        flags = ", ".join(flag for flag in (short, long) if flag)
+        lines.append(f"  {flags + ' ' + takes:<30} {text}")
+    lines += [
+        "",
+        "examples:",
+        "  sudo credhelper-decrypt-run -c my_api_key report.py --fast",
+        "  sudo credhelper-decrypt-run --as-invoking-user -e API_KEY=my_api_key deploy.sh",
+        "",
+        "exit status: the script's own; 125 the runner failed, 126 not to be run, 127 not found.",
+        "See credhelper-decrypt-run(8).",
+    ]
+    return "\n".join(lines)
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    if word.startswith("--"):
+        flag, equals, value = word.partition("=")
+        return flag, value if equals else None
+    return word[:2], word[2:] or None
+
+
+def _take(options: Options, option: str, value: str) -> None:
+    if option == "--credential":
+        name = _name(value)
+        if name in options.credentials:
+            raise RunnerFailed(f"-c {name} is there twice", "keep one")
+        options.credentials.append(name)
+    elif option == "--environment":
+        variable, equals, name_text = value.partition("=")
+        if not equals:
+            raise RunnerFailed(f"-e {value!a} has no '='", "write it as -e API_KEY=my_api_key")
+        script.check_variable(variable)
+        if variable in options.environment:
+            raise RunnerFailed(f"-e {variable} is there twice", "keep one")
+        options.environment[variable] = _name(name_text)
+    elif option == "--keep-environment":
+        options.keep.append(value)
+    elif option == "-m":
+        options.module = True
+        options.target = value
+    elif option == "--python":
+        _once(option, options.python)
+        options.python = value
+    else:
+        _once(option, options.user)
+        options.user = value
+
+
+def _once(option: str, there: str) -> None:
+    if there:
+        raise RunnerFailed(f"{option} is there twice", "keep one")
+
+
+def _name(text: str) -> CredentialName:
+    try:
+        return CredentialName(text)
+    except CredentialError as error:
+        raise RunnerFailed(error.problem, error.hint) from None
+
+
+def _check(options: Options) -> None:
+    if options.user and options.has("--as-invoking-user"):
+        raise RunnerFailed("--user and --as-invoking-user exclude one another", "keep one")
+    if options.target == "-" and options.has("--root-owned"):
+        raise RunnerFailed("--root-owned cannot vouch for standard input", "give a path")
+    if options.module and not all(part.isidentifier() for part in options.target.split(".")):
+        raise RunnerFailed(f"{options.target!a} is no name of a module", "such as -m json.tool")

@@ -1,0 +1,75 @@
+"""What is going to be run: decided, and nothing of it done."""
+
+from __future__ import annotations
+
+import os
+
+from credhelper.commands.run import environment, identity, interpreter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pwd import struct_passwd
+
+    from credhelper.commands.run.interpreter import Interpreter
+    from credhelper.commands.run.options import Options
+    from credhelper.commands.script import Script
+    from credhelper.name import CredentialName
+
+
+class Plan:
+    """A run: the script, what runs it, as whom, in which environment and with which credentials."""
+
+    __slots__ = ("account", "environment", "interpreter", "names", "options", "script", "variables")
+
+    def __init__(
+        self,
+        options: Options,
+        script: Script,
+        names: Iterable[str],
+        variables: Mapping[str, CredentialName],
+        account: struct_passwd,
+        environment: dict[str, str],
+        interpreter: Interpreter,
+    ) -> None:
+        self.options = options
+        self.script = script
+        self.names = list(names)
+        self.variables = variables
+        self.account = account
+        self.environment = environment
+        self.interpreter = interpreter
+
+    @property
+    def masks(self) -> bool:
+        """Whether what the script writes is to be masked."""
+        return not self.options.has("--no-mask")
+
+
+def plan(
+    options: Options,
+    script: Script,
+    names: Iterable[str],
+    variables: Mapping[str, CredentialName],
+    owners: Collection[int],
+    invoking: int,
+) -> Plan:
+    """The plan that ``options`` ask for; ``names`` are its credentials.
+
+    The interpreter too has to be such as only ``owners`` could have written; ``invoking`` is the
+    invoking user. Raises :class:`credhelper.errors.RunnerFailed`,
+    :class:`credhelper.errors.ScriptNotFound` and :class:`credhelper.errors.Untrusted`.
+    """
+    account = identity.account(
+        options.user, invoking, as_invoking_user=options.has("--as-invoking-user")
+    )
+    environment.check_kept(options.keep)
+    clean = environment.clean(
+        os.environ,
+        options.keep,
+        name=account.pw_name,
+        home=account.pw_dir,
+        shell=account.pw_shell,
+    )
+    chosen = interpreter.choose(options, script, owners)
+    return Plan(options, script, names, variables, account, clean, chosen)

@@ -1,0 +1,124 @@
+"""Running Python source as ``python3 SCRIPT`` does, in this process.
+
+Also loaded by the Python of a virtual environment, through ``bootstrap``: standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credhelper import loading
+from credhelper.commands.run import masking
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+
+def mask(values: Mapping[str, bytes]) -> None:
+    """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
+    short = masking.too_short(values)
+    if short:
+        print(
+            f"credhelper: note: too short to be masked: {', '.join(short)}",
+            file=sys.stderr,
+        )
+    for masker in masking.install(values):
+        loading.observe(masker.add)
+
+
+def record_on_demand(fields: Mapping[str, str]) -> None:
+    """Has the journal told what the script loads from the store; ``fields`` are of its run."""
+    from credhelper.commands import audit
+
+    loading.observe(lambda name, _: audit.on_demand(name, fields))
+
+
+def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
+    """Runs ``source`` as ``__main__``; what the script raises comes out as it does of Python.
+
+    ``directory`` is where it imports from (the script's own, without links), empty for none.
+    """
+    from _frozen_importlib_external import SourceFileLoader  # importlib.machinery, but loaded
+
+    main = _new_main()
+    sys.argv[:] = [path, *arguments]
+    sys.orig_argv[:] = [sys.executable, path, *arguments]
+    if directory:
+        sys.path.insert(0, directory)
+    if path == "-":
+        name = "<stdin>"
+    else:
+        name = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # untidied, as Python does
+        main.__file__ = name
+        main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
+        main.__loader__ = SourceFileLoader("__main__", name)
+
+    def execute() -> None:
+        _check_text(source, name)
+        code = compile(source, name, "exec", flags=0, dont_inherit=True)
+        exec(code, main.__dict__)  # noqa: S102 # to run a script is what this is for
+
+    _as_python(execute)
+
+
+def run_module(name: str, arguments: list[str]) -> None:
+    """Runs the installed module ``name`` as ``python3 -I -m NAME`` does."""
+    import runpy
+
+    _new_main()
+    sys.argv[:] = ["-m", *arguments]
+    sys.orig_argv[:] = [sys.executable, "-m", name, *arguments]
+    # what Python itself calls for -m
+    _as_python(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
+
+
+def _new_main() -> ModuleType:
+    """An empty ``__main__`` in place of the launcher's, which stays alive behind it."""
+    launcher = sys.modules["__main__"]
+    main = type(launcher)("__main__")
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    sys.modules["credhelper.commands.run.launcher"] = launcher  # its end would empty its namespace
+    # no files that root owns beside the script, and none of another version's in the package
+    sys.dont_write_bytecode = True
+    return main
+
+
+def _as_python(execute: Callable[[], None]) -> None:
+    """Lets what ``execute`` raises end the process, with a traceback that begins in the script."""
+    try:
+        execute()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        own = error.__traceback__
+        while own and own.tb_frame.f_code.co_filename == __file__:
+            own = own.tb_next
+        masking.prune(own)
+        hook = sys.excepthook  # the script's, if it has set one
+        sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
+        raise
+
+
+def _check_text(source: bytes, name: str) -> None:
+    """Refuses what Python refuses in a file, but not in bytes handed to ``compile``."""
+    nothing, zero, _ = source.partition(b"\0")
+    if zero:
+        line = nothing.count(b"\n") + 1
+        text = nothing.rpartition(b"\n")[2].decode("utf-8", "replace")
+        raise SyntaxError("source code cannot contain null bytes", (name, line, None, text))
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        if any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
+            return  # it is declared: compile() knows that
+        number = source.count(b"\n", 0, error.start) + 1
+        raise SyntaxError(
+            f"Non-UTF-8 code starting with '\\x{source[error.start]:02x}' in file {name} on line "
+            f"{number}, but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+        ) from None

@@ -1,0 +1,84 @@
+"""What is left to do of a run once the values are here: the script gets them.
+
+A module of its own, so that it is imported while systemd-creds runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+
+from credhelper.commands import audit
+from credhelper.commands.run import delivery, identity, python
+
+compile("", "", "exec")  # makes the types of the syntax tree, once a process: now, in time to spare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credhelper.commands.run.planning import Plan
+
+
+def hand_over(
+    plan: Plan, values: dict[str, bytes], digest: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Records the run, puts ``values`` where the script finds them, and becomes its user.
+
+    Returns the variables that the script is to have, and the fields with which to record what it
+    decrypts on demand. Raises :class:`credhelper.errors.RunnerFailed`.
+    """
+    variables = delivery.variables(plan.variables, values)
+    record = _record(plan, digest)
+    os.environ.clear()
+    os.environ.update(plan.environment)
+    if values:
+        os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
+            values,
+            plan.account.pw_uid,
+            plan.account.pw_gid,
+            shared=plan.options.has("--share-with-children"),
+        )
+    if plan.account.pw_uid:
+        identity.become(plan.account)
+    return variables, record
+
+
+def run(
+    plan: Plan, values: dict[str, bytes], variables: dict[str, str], record: dict[str, str]
+) -> None:
+    """Runs the script in this process."""
+    # what is here stays to the end: Python need not go through it time and again, nor when it ends
+    gc.freeze()
+    os.environ.update(variables)
+    if plan.masks:
+        python.mask(values)
+    if record:
+        python.record_on_demand(record)
+    values.clear()
+    variables.clear()
+    plan.script.close()
+    arguments = plan.options.arguments
+    if plan.options.module:
+        python.run_module(plan.options.target, arguments)
+    else:
+        directory = os.path.dirname(plan.script.real)
+        python.run(plan.script.source, plan.script.path, directory, arguments)
+
+
+def _record(plan: Plan, digest: str) -> dict[str, str]:
+    """Records the run; the fields with which to record more of it."""
+    fields = {
+        "CREDHELPER_CREDENTIALS": " ".join(plan.names),
+        "CREDHELPER_SCRIPT": plan.script.real or plan.script.path,
+        "CREDHELPER_SCRIPT_SHA256": digest,
+        "CREDHELPER_INVOKING_USER": audit.invoking_user(),
+        "CREDHELPER_RUN_AS": plan.account.pw_name,
+        "CREDHELPER_INTERPRETER": plan.interpreter.shown,
+    }
+    names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
+    message = (
+        f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "
+        f"as {fields['CREDHELPER_RUN_AS']} with {names}"
+    )
+    # without a journal, said once; only root can decrypt more
+    recorded = audit.record(audit.RUN, message, fields)
+    return fields if recorded and plan.account.pw_uid == 0 else {}
