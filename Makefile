@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Every target works from a fresh checkout. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

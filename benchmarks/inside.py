@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Measures start-up inside a machine where the package is installed: root, hyperfine, a real store.
 
 Every command of a row runs in turn, round after round, and a ratio is that of one round: what else

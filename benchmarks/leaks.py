@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What searching a history costs: credhelper leaks against Git reading all objects to nowhere.
 
 The history is generated: source files that change a few lines at a time, packed as Git packs.

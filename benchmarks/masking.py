@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What masking costs: a Python script that writes log lines to a pipe, with and without it.
 
 The runs alternate, and a ratio is that of two runs side by side: what else the machine does

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs every benchmark and writes benchmarks/README.md and its plots. Root; see `make bench`."""
 
 from __future__ import annotations

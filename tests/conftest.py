@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """For every kind of test here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # fish completion for credhelper-decrypt-run(8)
 
 function __credhelper_before_script --description 'what follows the script is its own'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # fish completion for credhelper(8)
 
 function __credhelper_names

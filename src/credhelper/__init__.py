@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """API keys for on-demand scripts, as systemd credentials.
 
 >>> from credhelper import load

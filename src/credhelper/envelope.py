@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the header of a sealed credential tells without its key: how it is bound.
 
 A sealed credential is base64; what it encodes begins with a 128-bit id of the key type

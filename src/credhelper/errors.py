@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The errors of credhelper: what went wrong, on what, and the way out.
 
 Each is a :class:`CredentialError` and also the built-in exception that a caller would expect.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``load()``: a credential's value, decrypted once a process and kept in its memory alone.
 
 First comes ``$CREDENTIALS_DIRECTORY`` (systemd.exec(5)), which a service and the runner set, then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A credential's name.
 
 systemd takes what is a file name and a descriptor name at once (``credential_name_valid``,

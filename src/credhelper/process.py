@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs run side by side, their input and output through pipes, each with a time limit.
 
 ``subprocess`` in a fraction of its start-up time, for the one program that is always needed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What systemd-creds(1) refuses, as typed errors: its exit status is 1 for all of it.
 
 Its wording differs by version, and that is met here, once.

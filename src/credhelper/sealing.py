@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sealing and unsealing: the only place that runs systemd-creds(1).
 
 A value goes in and comes out through a pipe, never through a file or an argument. What systemd

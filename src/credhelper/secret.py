@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A value that does not show itself."""
 
 from __future__ import annotations

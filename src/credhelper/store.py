@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The credential store: the directories of systemd.exec(5), read in systemd's order.
 
 Written is ``/etc/credstore.encrypted`` alone (``installing``). A file's name is the credential's

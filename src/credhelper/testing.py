@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A pytest plugin for people who test their scripts: credentials without root and systemd.
 
 >>> def test_report(credentials):  # doctest: +SKIP

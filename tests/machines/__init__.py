@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """Machines for the tests: roots of distributions, booted in a container or a virtual machine."""

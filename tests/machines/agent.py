@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs inside the virtual machine: takes commands from a virtio serial port, answers with results.
 
 One JSON object a line. A request has argv, input (base64), environment and timeout (s);

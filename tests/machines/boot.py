@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Boots a root with systemd as PID 1, with an overlay in memory on top, and stays as its parent.
 
 Run as `unshare --mount python3 boot.py ROOT NAME UUID MOUNTPOINT`: every mount is made in that

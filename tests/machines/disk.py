@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A disk in the virtual machine that stops to write, to read or to answer when it is told to."""
 
 from __future__ import annotations

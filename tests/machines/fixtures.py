@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures that boot machines; a conftest.py imports the ones that its tests use.
 
     from tests.machines.fixtures import booted, machine

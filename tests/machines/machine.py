@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A booted machine as a test sees it, whether it is a container or a virtual machine.
 
 machine.run(["/usr/bin/credhelper", "list"])          # as root

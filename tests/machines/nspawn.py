@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Machines in containers: systemd as PID 1 of a test root, by systemd-nspawn.
 
 `booted("sid")` is a context manager that gives a running Machine; `booted("host")` gives this

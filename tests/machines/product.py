@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Puts the product into a machine: the RPM that this checkout builds, or its files as they are."""
 
 from __future__ import annotations

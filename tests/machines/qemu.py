@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A virtual machine with a TPM2 device, its own kernel and disk, that can lose its power.
 
 Emulated in software: some ten times slower than a container. The disk is made anew from the

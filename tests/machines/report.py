@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes what a run of tests/system showed into tests/README.md, as tables.
 
 `python -m tests.machines.report build/system.xml tests/README.md` replaces what stands between

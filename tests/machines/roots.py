@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Test roots: whole Debian systems, built once by mmdebstrap and kept outside the checkout.
 
 `root("sid")` returns the directory of a pristine system; nothing writes to it afterwards (a boot

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TPM2 chips in software: swtpm, reached by a virtual machine or, over TCP, by one command.
 
 A TPM is its state directory and, while it runs, a process; the kernel ends the process when the

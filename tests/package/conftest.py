@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tests of the built package; those of an installed one boot machines, which needs root."""
 
 from __future__ import annotations

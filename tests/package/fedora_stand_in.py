@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What macros.fedora-stand-in needs beyond a line of shell. Runs in the unpacked source tree."""
 
 from __future__ import annotations

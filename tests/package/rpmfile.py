@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A built RPM as a test sees it, read with the bindings of RPM itself."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The ways to build the package: from any clone of a commit, with the same bytes each time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The package as RPM 6 builds, installs, upgrades, downgrades and erases it, under systemd 262."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The built RPMs, as rpm(8) would install them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `credhelper sudoers` prints, as sudo's own parsers read it."""
 
 from __future__ import annotations

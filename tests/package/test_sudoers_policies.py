@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sudoers template under attack, and what `credhelper sudoers` installs: real sudo, real users.
 
 alice is in the group that a policy names, bob is not. What matters in the end is whether the wrong

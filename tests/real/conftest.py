@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Real systemd-creds, real paths, as root, in a mount namespace that the machine does not see.
 
 Each test begins with an empty store, a host key and a journal that listens.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The stage of the hostile-caller tests: the product as installed, real sudo, and a judge.
 
 Two callers may run one script of root's: alice under the sudoers drop-in that the product writes,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures of the hostile-caller tests."""
 
 from __future__ import annotations

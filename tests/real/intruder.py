@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What another process of the same user can do to a process: run with its id, and by hand.
 
 Prints what it got, one line each: nothing, if all is well. Standard library only.

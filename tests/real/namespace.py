@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A private mount namespace: the product's real paths, and a machine that stays as it was."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures of the tests of the runner: users, scripts, and plain ``python3`` to compare with."""
 
 from __future__ import annotations

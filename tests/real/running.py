@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the tests of the runner share: users, and looks at what a run is and leaves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A person at a terminal: what is shown is waited for, what is typed is sent."""
 
 from __future__ import annotations

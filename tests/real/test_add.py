@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper add``: every way in, and all that is refused."""
 
 from __future__ import annotations

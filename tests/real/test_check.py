@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper check``: a machine with many faults, and each is found and mended."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What rules of sudoers really allow, as sudo's own parser reads them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commands side by side: each change whole, none lost without a word."""
 
 from __future__ import annotations

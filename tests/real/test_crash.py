@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """kill -9, and faults, at every system call of a change: the old or the new value, whole."""
 
 from __future__ import annotations

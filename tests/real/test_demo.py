@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The README's tour is what the demonstration prints."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Callers who may run one script of root's through real sudo, and want more than that.
 
 None of them gets a shell, another credential, a write, or a byte of a value: each attack is judged

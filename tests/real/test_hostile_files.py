@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hostile callers with files that are not root's alone, granted by mistake: see ``hostile``."""
 
 from __future__ import annotations

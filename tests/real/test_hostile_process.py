@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hostile callers and what a process inherits besides words: see ``hostile``."""
 
 from __future__ import annotations

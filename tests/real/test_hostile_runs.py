@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hostile callers while a script of root's runs for them: see ``hostile``."""
 
 from __future__ import annotations

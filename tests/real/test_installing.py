@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Installing several credentials: all of them or none, whatever fails in between."""
 
 from __future__ import annotations

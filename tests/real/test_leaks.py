@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper leaks``: values planted in every place and form, and nothing where there is none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper leaks`` on what somebody made to trap it: nothing runs, nothing else is read."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``load()`` from the store: once a process, beside threads, forks and signals."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper log`` on the records of a real journald."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper remove``."""
 
 from __future__ import annotations

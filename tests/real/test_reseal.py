@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper reseal``."""
 
 from __future__ import annotations

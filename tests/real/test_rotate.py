@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper rotate``: a new value, the binding kept, and what changed said."""
 
 from __future__ import annotations

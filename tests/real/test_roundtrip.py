@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Any value comes back, any name is refused or works: hypothesis with the real systemd-creds."""
 
 from __future__ import annotations

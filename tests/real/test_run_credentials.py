@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which credentials a run gets, and what it is told if it does not get one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How credentials reach a script, and what is left of them when it ends."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a caller hands over besides words, and what a run leaves of itself when it dies."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts of every kind: each with the interpreter that its first line names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Python script runs as ``python3 SCRIPT`` runs it: compared with what that does."""
 
 from __future__ import annotations

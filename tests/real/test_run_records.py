@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is said of a run: in the journal, and before it by --dry-run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What stops a run before anything is decrypted."""
 
 from __future__ import annotations

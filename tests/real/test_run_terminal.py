@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """At a terminal: a script under the runner behaves as it does when it is started plainly."""
 
 from __future__ import annotations

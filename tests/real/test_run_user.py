@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Least privilege: decrypted as root, run as somebody else for good, and closed to that user."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Sealing and unsealing with the real systemd-creds: limits, damage, keys, its own faults."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The store under those who may not write it, and under disks that give up."""
 
 from __future__ import annotations

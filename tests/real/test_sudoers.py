@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper sudoers`` with the real visudo; what sudo makes of it is in tests/package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a command leaves behind in files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """strace(1): the system calls that a command makes, and their failing at any of them."""
 
 from __future__ import annotations

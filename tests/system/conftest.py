@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tests inside booted systems; see tests/README.md."""
 
 from __future__ import annotations

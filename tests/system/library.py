@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The library as a script inside a machine uses it, with what came of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Check, import and reseal with 252, 257 and 262: findings and the commands that mend them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What happens to the store when the machine fails: no credential is lost, no plaintext left.
 
 The old value has to be there after each fault, whole, and the new one after the next try.

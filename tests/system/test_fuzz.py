@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Input that nobody would write, held against what else reads it: the kernel, systemd-creds, sudo,
 python-dotenv, and the reference implementation of inline script metadata.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many credentials, many runs: still quick, and nothing is left over."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machines themselves: nothing of them outlives the tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The main job: an administrator adds a credential, an ordinary user runs a script with it."""
 
 from __future__ import annotations

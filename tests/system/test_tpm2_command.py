@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TPM2 faults with systemd 252, 257 and 262, by --tpm2-device= and a TPM in software."""
 
 from __future__ import annotations

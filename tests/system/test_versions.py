@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What systemd-creds refuses becomes the same error with 252, 257 and 262."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A virtual machine with a TPM2 device (systemd 257): reboots, TPM faults and power cuts."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The main job, as root, on the machine's own systemd and its own store.
 set -euo pipefail
 shows() { grep "$@" >/dev/null; } # reads to the end, unlike grep -q

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # The package is whole, and systemd has heard of it: file triggers ran, the pages render.
 set -euo pipefail
 shows() { grep "$@" >/dev/null; } # reads to the end, unlike grep -q

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: MIT
 # An ordinary user runs one script with its key through the real sudo, and nothing else.
 set -euo pipefail
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The start of another Python: what it does with the plan that the runner hands over."""
 
 from __future__ import annotations

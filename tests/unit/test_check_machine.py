@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machine: versions, core dumps, swap. Fakes where a machine has just one of each."""
 
 from __future__ import annotations

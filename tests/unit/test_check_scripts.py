@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Keys in the source of scripts, and what scripts do not declare."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Findings on what does not unseal: each error with the command that fits it. No key is used."""
 
 from __future__ import annotations

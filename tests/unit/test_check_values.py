@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the values of credentials go in a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Man pages, --help, completions and catalog say what the commands do: all of it, nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the header of a sealed credential tells."""
 
 from __future__ import annotations

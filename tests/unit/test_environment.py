@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The environment that a script gets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The hierarchy of errors: one root, and what a caller of the standard library would expect."""
 
 from __future__ import annotations

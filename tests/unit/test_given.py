@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``load()`` from ``$CREDENTIALS_DIRECTORY``: as in a service, in the runner, in a user's test."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the runner does to its own process, in processes of their own."""
 
 from __future__ import annotations

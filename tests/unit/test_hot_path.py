@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What ``import credhelper`` brings along: a new module there is a conscious choice."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a .env file becomes."""
 
 from __future__ import annotations

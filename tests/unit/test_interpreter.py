@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which program reads a script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The search for values: every form at every place and however it is read, and nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The journal's records as ``credhelper log`` reads them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Masking: no value shows, no other byte changes, and the streams stay what they were."""
 
 from __future__ import annotations

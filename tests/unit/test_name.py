@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Names: what is refused says why, and what to use."""
 
 from __future__ import annotations

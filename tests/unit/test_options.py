@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The runner's command line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The pytest plugin for people who test their scripts."""
 
 from __future__ import annotations

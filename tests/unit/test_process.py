@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Programs side by side: with real ones that every system has."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What systemd-creds says, in its versions' words, becomes an error with a type and a way out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A script as it was opened: its shebang and its inline metadata."""
 
 from __future__ import annotations

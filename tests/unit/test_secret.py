@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A secret does not show itself, whatever turns it into text."""
 
 from __future__ import annotations

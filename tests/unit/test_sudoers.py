@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `credhelper sudoers` writes: sudoers(5) takes every name for itself and for nothing more."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What people see: one line an error, tables that fit, nothing that moves the cursor."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who could have written a file: the walk to it, and what it refuses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A source that changes under our hands, and a prompt that is not there."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The commands: ``credhelper`` and ``credhelper-decrypt-run``, and what they alone need."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The journal's record of who used which credential for what. Never a value, its size or its hash.
 
 The message ids are explained by the catalog that the package installs (journalctl -x).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a ``.env`` file becomes: the plan alone, without a look at the store.
 
 The grammar is python-dotenv's, by its own parser; ``${VARIABLE}`` is not filled in.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """When a sealed credential expires.
 
 That stands in its encrypted part, and systemd-creds does not show it. But it takes any time for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The host key: systemd's own file, and whether it is of this machine.
 
 ``struct credential_host_secret_format`` in systemd: the machine id as sd_id128(3) hashes it for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Changing the store: installing and removing.
 
 A file changes only by a rename of a complete, verified and synced one, under a lock on the

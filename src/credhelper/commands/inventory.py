@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is in the credential store, without unsealing any of it."""
 
 from __future__ import annotations

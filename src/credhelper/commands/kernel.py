@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The system calls that Python's ``os`` does not have, through the C half of ``ctypes``.
 
 Names and numbers are the kernel's own (linux/mount.h, linux/prctl.h, linux/capability.h).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A program of the system's, run to its end: without a shell and with nothing of the caller's."""
 
 from __future__ import annotations

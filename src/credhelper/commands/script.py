@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A script as it was opened: its bytes, its shebang and its inline metadata.
 
 The metadata block is that of the Python packaging specification "Inline script metadata".

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A sudoers(5) drop-in that lets somebody run one script with its credentials: text alone."""
 
 from __future__ import annotations

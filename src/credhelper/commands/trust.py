@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who could have written this file, and is that acceptable.
 
 A path is walked from the root, one directory descriptor at a time: every directory, every

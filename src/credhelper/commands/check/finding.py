@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a check finds: how bad, where, on what, why, and the command that mends it."""
 
 from __future__ import annotations

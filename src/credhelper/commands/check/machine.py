@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machine: systemd, its host key, the journal, core dumps."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The credential store's directories and files as they lie there: kinds, owners, modes, names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Plaintext where systemd looks for credentials that are not encrypted (systemd.exec(5))."""
 
 from __future__ import annotations

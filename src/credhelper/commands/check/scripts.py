@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Scripts: keys in their source, values that they show, credentials that they do not declare."""
 
 from __future__ import annotations

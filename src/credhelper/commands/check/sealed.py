@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The credentials themselves: does each unseal, under its name, for how long, with which key."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What sudoers really lets people do with credhelper: who, with which script, as what."""
 
 from __future__ import annotations

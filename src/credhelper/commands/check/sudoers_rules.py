@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rules of sudoers(5), as sudo's own parser reads them: cvtsudoers(1) to JSON.
 
 One file at a time, so that each rule is known with its file; the aliases of all count for all.

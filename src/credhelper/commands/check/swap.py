@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Swap: what is in memory may be written there, so is it on a disk in the clear?"""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where the values of credentials go in a Python program: followed by name, function by function.
 
 A look at the source, not a proof: what goes through containers, attributes and calls of unknown

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper``: the command line. One module a verb; only here is anything printed or exited."""
 
 from __future__ import annotations

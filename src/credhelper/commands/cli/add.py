@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper add``: a new credential. ``put`` is what ``rotate`` shares with it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The options that say how a credential is bound, for each verb that seals."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper check``: what is amiss with the machine, the store, sudoers and scripts."""
 
 from __future__ import annotations

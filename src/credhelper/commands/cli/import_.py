@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper import``: the variables of a .env file become credentials, all or none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper leaks``: do the values in the store stand in these trees or their Git history?"""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper list``: what is in the store, and how it is bound."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper log``: who used which credential for what, from the journal."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper remove``: a credential that is no longer needed."""
 
 from __future__ import annotations

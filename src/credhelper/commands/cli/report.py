@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How findings are shown: grouped, for people or as JSON."""
 
 from __future__ import annotations

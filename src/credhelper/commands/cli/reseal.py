@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper reseal``: the same value, sealed anew with another binding."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper rotate``: a new value under the same name."""
 
 from __future__ import annotations

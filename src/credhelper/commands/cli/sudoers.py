@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper sudoers``: let a group or a user run one script through sudo."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What people see: errors and hints, questions, tables."""
 
 from __future__ import annotations

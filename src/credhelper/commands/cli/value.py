@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a value comes from: the prompt, a pipe or a file."""
 
 from __future__ import annotations

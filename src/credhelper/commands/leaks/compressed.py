@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What stands inside gzip data, within bounds that no archive can exceed."""
 
 import zlib

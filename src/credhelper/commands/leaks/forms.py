@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a credential's value may stand in a file: as it is, encoded, escaped, broken over lines."""
 
 import base64

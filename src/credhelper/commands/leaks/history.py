@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The objects that the survey suspects, read one by one, and where in the history they stand."""
 
 from __future__ import annotations

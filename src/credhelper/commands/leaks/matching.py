@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Exact search for every form of every value in buffers and streams of bytes."""
 
 from collections.abc import Iterable, Iterator, Mapping

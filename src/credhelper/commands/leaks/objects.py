@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every object of a repository, reachable or not, packed or loose, as Git delivers it.
 
 A first reading runs over the whole output of `git cat-file --batch-all-objects` in large buffers

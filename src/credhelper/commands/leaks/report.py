@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a search found, what it could not read, and what to do about it. Never a value."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A Git repository that may be hostile, read by Git without its configuration and as its owner.
 
 Git gets a directory of ours as --git-dir, with a configuration of ours and links to the objects,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The search: trees, what Git keeps about them, and the history."""
 
 from __future__ import annotations

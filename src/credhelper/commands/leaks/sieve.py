@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which of a few hundred literals may stand in a buffer, told at the speed of Git and more.
 
 Every literal holds a stretch of `stride + 3` bytes. However a buffer is laid over it, one of the

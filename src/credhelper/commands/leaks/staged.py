@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the next commit adds: the index against HEAD, for a check before a commit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where in the history an object stands: paths, commits, dates, and whether a remote has it."""
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A walk over a directory tree that belongs to somebody else, as root.
 
 Every name is opened relative to its directory's descriptor, links are never followed, and only

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper-decrypt-run``: decrypts what a script needs into memory, and becomes the script.
 
 The story, top to bottom: take the process back from its caller; open the script once and see who

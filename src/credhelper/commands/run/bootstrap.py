@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The start of another Python: that of a virtual environment, or one with options of its own.
 
 Executed by path in place of the runner. It takes the script and the plan from a descriptor, makes

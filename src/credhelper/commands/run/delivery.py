@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The credentials directory: a ramfs that is in no mount table and is never swapped."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The environment that a script gets: made anew, not cleaned.
 
 sudo(8) has removed much already; here nothing passes that is not named. A terminal's name and the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Another program in place of this process: the Python of an environment, a shell, a binary."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the caller handed over besides words: descriptors, limits, signals, timers, the umask.
 
 sudo(8) lets all of it through. Each is set to what a login gives, before anything else is done.

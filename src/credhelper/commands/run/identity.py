@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who runs the script: root, or another user for good."""
 
 from __future__ import annotations

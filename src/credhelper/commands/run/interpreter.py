@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Which program reads the script, as the kernel would choose it: the shebang decides."""
 
 from __future__ import annotations

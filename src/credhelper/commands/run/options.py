@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The runner's command line: what stands before SCRIPT is the runner's, all after it the script's.
 
 Parsed by hand: argparse would take as long as all the rest of start-up.

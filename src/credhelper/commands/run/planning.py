@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is going to be run: decided, and nothing of it done."""
 
 from __future__ import annotations

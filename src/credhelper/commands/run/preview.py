@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``--dry-run``: the plan, for people."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Running Python source as ``python3 SCRIPT`` does, in this process.
 
 Also loaded by the Python of a virtual environment, through ``bootstrap``: standard library only.

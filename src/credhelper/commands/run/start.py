@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is left to do of a run once the values are here: the script gets them.
 
 A module of its own, so that it is imported while systemd-creds runs.

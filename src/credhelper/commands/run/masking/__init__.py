@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The script's stdout and stderr, so that no credential value shows in what it writes there.
 
 Covered is what goes through ``sys.stdout`` and ``sys.stderr``, their ``buffer`` and ``buffer.raw``.

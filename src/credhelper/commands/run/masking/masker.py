@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Credential values in a stream of bytes, replaced by their names."""
 
 from __future__ import annotations

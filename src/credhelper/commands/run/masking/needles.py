@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Finding any of many strings of bytes in a block, where it seldom holds one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A text stream whose buffer is written in Python, on a CPython where that takes some care.
 
 Before 3.11.10 and 3.12.5, what a signal handler or another thread writes to a ``TextIOWrapper``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a credential's value may be spelled in what a script writes.
 
 A few lines stand here for each of ``base64``, ``json`` and ``urllib.parse``: importing those would
