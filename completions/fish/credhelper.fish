@@ -18,6 +18,7 @@ complete -c credhelper -s h -l help -d 'Show the usage'
 complete -c credhelper -n __fish_use_subcommand -l version -d 'Show the version'
 
 complete -c credhelper -n __fish_use_subcommand -a add -d 'Seal a new credential'
+complete -c credhelper -n __fish_use_subcommand -a put -d 'Add or rotate, whatever is needed'
 complete -c credhelper -n __fish_use_subcommand -a rotate -d 'Give a credential a new value'
 complete -c credhelper -n __fish_use_subcommand -a list -d 'Show the credentials'
 complete -c credhelper -n __fish_use_subcommand -a remove -d 'Remove a credential'
@@ -28,22 +29,22 @@ complete -c credhelper -n __fish_use_subcommand -a leaks -d 'Search trees and Gi
 complete -c credhelper -n __fish_use_subcommand -a log -d 'Show who used what'
 complete -c credhelper -n __fish_use_subcommand -a sudoers -d 'Let a group or a user run one script'
 
-__credhelper_option 'rotate remove check reseal log' -a '(__credhelper_names)'
+__credhelper_option 'put rotate remove check reseal log' -a '(__credhelper_names)'
 __credhelper_option 'check import leaks sudoers' -F
 
-__credhelper_option 'add rotate' -l stdin -d 'Read the value from standard input'
-__credhelper_option 'add rotate' -l from-file -r -F -d 'Read the value from a file'
-__credhelper_option 'add rotate' -l exact -d 'Keep a trailing newline'
-__credhelper_option 'add rotate import' -l delete-source -d 'Remove the file in the end'
+__credhelper_option 'add put rotate' -l stdin -d 'Read the value from standard input'
+__credhelper_option 'add put rotate' -l from-file -r -F -d 'Read the value from a file'
+__credhelper_option 'add put rotate' -l exact -d 'Keep a trailing newline'
+__credhelper_option 'add put rotate import' -l delete-source -d 'Remove the file in the end'
 
-__credhelper_option 'add rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 null' -d 'The key to seal with'
-__credhelper_option 'add rotate import reseal' -l tpm2-device -r -F -d 'The TPM2 to use'
-__credhelper_option 'add rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
-__credhelper_option 'add rotate import reseal' -l not-after -x -d 'When it expires'
+__credhelper_option 'add put rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 null' -d 'The key to seal with'
+__credhelper_option 'add put rotate import reseal' -l tpm2-device -r -F -d 'The TPM2 to use'
+__credhelper_option 'add put rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
+__credhelper_option 'add put rotate import reseal' -l not-after -x -d 'When it expires'
 
-__credhelper_option 'list check leaks log' -l json -d 'Print JSON'
+__credhelper_option 'put list check leaks log' -l json -d 'Print JSON'
 __credhelper_option 'list check' -l allow-null -d 'Let the null key pass'
-__credhelper_option 'import reseal' -l dry-run -d 'Show what would be done'
+__credhelper_option 'put import reseal' -l dry-run -d 'Show what would be done'
 __credhelper_option 'import leaks' -l select -x -a '(__credhelper_names)' -d 'These credentials alone'
 
 __credhelper_option list -l verify -d 'Unseal each credential too'

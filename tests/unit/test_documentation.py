@@ -83,7 +83,7 @@ def test_the_page_shows_the_options_of_a_verb(verb: str) -> None:
     assert flags(usage) | shared == parsed(verb)
     assert listed(text) <= flags(usage)
     explained = listed(text) | (
-        listed(section(page("credhelper.8"), "add")) if verb == "rotate" else set()
+        listed(section(page("credhelper.8"), "add")) if verb in ("put", "rotate") else set()
     )
     assert explained == flags(usage)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VERBS: Final = (
     "add",
+    "put",
     "rotate",
     "list",
     "remove",
