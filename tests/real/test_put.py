@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper put``: the value is there afterwards, and nothing changes that need not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """``credhelper put``: a credential has this value afterwards, whatever was there before.
 
 For what is run again and again, such as configuration management: nothing changes where nothing
