@@ -98,12 +98,14 @@ def tpm2_pcrs(blob: bytes) -> str:
 
 def _head(blob: bytes) -> bytes:
     if not blob.strip():
-        raise DamagedCredential("the file is empty")
+        raise DamagedCredential("is empty", subject="the file")
     try:
         # enough lines of it for the headers, in whole groups of four characters
         head = a2b_base64(b"".join(blob[:256].split())[:128])
     except Base64Error:
-        raise DamagedCredential("the file is not base64, as a sealed credential is") from None
+        raise DamagedCredential(
+            "is not base64, as a sealed credential is", subject="the file"
+        ) from None
     if len(head) < _HEADER_BYTES:
-        raise DamagedCredential("the file is too short for a sealed credential")
+        raise DamagedCredential("is too short for a sealed credential", subject="the file")
     return head

@@ -1,8 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""The errors of credhelper: what went wrong, on what, and the way out.
+"""The errors of credhelper: on what, what went wrong, and the way out.
 
 Each is a :class:`CredentialError` and also the built-in exception that a caller would expect.
 None ever holds a credential's value.
+
+    CredentialError                    exit status 1, unless another one is given
+    ├── UsageError          ValueError           2, commands only
+    ├── InvalidName         ValueError           2
+    ├── InvalidValue        ValueError
+    ├── CredentialNotFound  FileNotFoundError
+    ├── CredentialExists    FileExistsError
+    ├── NotPermitted        PermissionError
+    ├── UnsafeStore         PermissionError
+    ├── StoreFailed         OSError
+    ├── SystemdMissing      RuntimeError
+    ├── SealingTimeout      TimeoutError
+    ├── EncryptionFailed    RuntimeError
+    ├── DecryptionFailed    RuntimeError
+    │   ├── NameMismatch
+    │   ├── CredentialExpired
+    │   ├── WrongMachine
+    │   ├── DamagedCredential
+    │   ├── HostKeyMissing
+    │   ├── NullKeyRefused
+    │   ├── PCRsChanged
+    │   ├── TPMUnavailable
+    │   └── TPMLockedOut
+    ├── RunnerFailed                             125, the runner only
+    ├── Untrusted           PermissionError      126, commands only
+    └── ScriptNotFound      FileNotFoundError    127, commands only
 """
 
 from __future__ import annotations
@@ -15,16 +41,24 @@ if TYPE_CHECKING:  # typing takes longer to import than all of this
 class CredentialError(Exception):
     """The base of every error here.
 
-    ``problem`` names what failed and on what, ``hint`` the way out (may be empty); ``exit_code``
-    is the command's exit status.
+    ``subject`` names what it is about (``credential my_api_key``, a path), ``reason`` what is
+    wrong with that (``has expired``), ``hint`` the way out; subject and hint may be empty.
+    ``exit_code`` is the command's exit status.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem, hint)
-        self.problem = problem
+    def __init__(self, reason: str, hint: str = "", subject: str = "") -> None:
+        # not OSError's: it would take these for an errno, its text and a file name
+        Exception.__init__(self, reason, hint, subject)
+        self.reason = reason
         self.hint = hint
+        self.subject = subject
+
+    @property
+    def problem(self) -> str:
+        """The subject and what is wrong with it: one sentence, without a full stop."""
+        return f"{self.subject} {self.reason}" if self.subject else self.reason
 
     def __str__(self) -> str:
         return f"{self.problem} ({self.hint})" if self.hint else self.problem

@@ -29,7 +29,7 @@ class CredentialName(str):
 
     def __new__(cls, text: str) -> Self:
         if problem := _problem(text):
-            raise InvalidName(f"credential name {shown(text)} {problem}", _way_out(text))
+            raise InvalidName(problem, _way_out(text), f"credential name {shown(text)}")
         return super().__new__(cls, text)
 
     @property

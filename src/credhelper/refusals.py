@@ -163,23 +163,25 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
 )
 
 
-def damaged(problem: str, name: str) -> DamagedCredential:
+def damaged(cause: DamagedCredential, name: str) -> DamagedCredential:
     """The error for what is no sealed credential at all, for which systemd-creds is not asked."""
     hint = f"restore the file, or {_SEAL_AGAIN.format(name=name)}"
-    return DamagedCredential(f"credential {name} is damaged: {problem}", hint)
+    return DamagedCredential(f"is damaged: {cause.problem}", hint, f"credential {name}")
 
 
 def error(text: str, name: str, failure: type[CredentialError]) -> CredentialError:
     """The error for what systemd-creds wrote to stderr about ``name``; ``failure`` if unknown."""
-    for needle, kind, problem, hint in _REFUSALS:
+    subject = f"credential {name}"
+    for needle, kind, reason, hint in _REFUSALS:
         if needle in text:
-            found = kind(f"credential {name} {problem}", hint.format(name=name))
+            found = kind(reason, hint.format(name=name), subject)
             if isinstance(found, NameMismatch):
                 found.embedded = text.partition("name '")[2].partition("'")[0]
             return found
     last = " ".join(text.split("\n")[-2:]).strip() or "no reason given"
     shown = "".join(c if c.isprintable() else "?" for c in last)[:200]
     return failure(
-        f"credential {name}: systemd-creds failed: {shown}",
+        f"is refused by systemd-creds: {shown}",
         "see systemd-creds(1), and journalctl for what the kernel or the TPM said",
+        subject,
     )

@@ -140,7 +140,7 @@ class Unsealing:
             except DamagedCredential as error:
                 from credhelper import refusals
 
-                self._results[name] = refusals.damaged(error.problem, name)
+                self._results[name] = refusals.damaged(error, name)
                 continue
             if bound is envelope.NULL:
                 if not allow_null:

@@ -97,7 +97,7 @@ def read_at(descriptor: int, directory: str, name: str) -> Sealed:
     try:
         status = os.fstat(file)
         if problem := file_danger(status):
-            raise UnsafeStore(f"{path} {problem}", f"look at it, then remove it or: {_mend(path)}")
+            raise UnsafeStore(problem, f"look at it, then remove it or: {_mend(path)}", path)
         return Sealed(name, path, _read_all(file, path), status)
     finally:
         os.close(file)
@@ -153,14 +153,15 @@ def open_directory(path: str) -> int:
         raise
     except NotADirectoryError:
         raise UnsafeStore(
-            f"{path} is a symbolic link or not a directory",
+            "is a symbolic link or not a directory",
             f"put a real directory there: sudo install -d -m 0700 {path}",
+            path,
         ) from None
     except OSError as error:
         raise failure(error, path) from None
     if problem := directory_danger(os.fstat(descriptor)):
         os.close(descriptor)
-        raise UnsafeStore(f"{path} {problem}", _mend(path, "0700"))
+        raise UnsafeStore(problem, _mend(path, "0700"), path)
     return descriptor
 
 
@@ -184,9 +185,9 @@ def failure(error: OSError, path: str) -> CredentialError:
             "run the script with sudo credhelper-decrypt-run, or this command with sudo",
         )
     if error.errno == errno.ELOOP:
-        return UnsafeStore(f"{path} is a symbolic link", f"look at it, then: sudo rm {path}")
+        return UnsafeStore("is a symbolic link", f"look at it, then: sudo rm {path}", path)
     return StoreFailed(
-        f"{path}: {error.strerror}", "nothing has changed; mend that and run it again"
+        f"cannot be used: {error.strerror}", "nothing has changed; mend that and run it again", path
     )
 
 
@@ -209,7 +210,7 @@ def _read_all(file: int, path: str) -> bytes:
             chunks.append(chunk)
             left -= len(chunk)
             if left <= 0:
-                raise DamagedCredential(f"{path} is larger than any credential", f"sudo rm {path}")
+                raise DamagedCredential("is larger than any credential", "look at it", path)
     except OSError as error:
         raise failure(error, path) from None
     return b"".join(chunks)

@@ -99,7 +99,7 @@ def test_none_where_one_to_be_replaced_vanishes_meanwhile(
     def interfere(_: Mapping[str, bytes]) -> None:
         (STORE / "second").unlink()
 
-    with pytest.raises(errors.StoreFailed, match="second: No such file"):
+    with pytest.raises(errors.StoreFailed, match="second cannot be used: No such file"):
         installing.install_many(blobs, interfere, ["second"])
     assert there() == {}
 
@@ -192,7 +192,7 @@ def test_a_read_only_etc(credhelper: Runs) -> None:
         namespace.mount("none", "/etc", "", MS_REMOUNT | MS_BIND)
     assert finished.status == 1
     assert finished.err.splitlines() == [
-        "credhelper: error: /etc/credstore.encrypted: Read-only file system",
+        "credhelper: error: /etc/credstore.encrypted cannot be used: Read-only file system",
         "credhelper: hint: nothing has changed; mend that and run it again",
     ]
     assert not STORE.exists()

@@ -70,10 +70,10 @@ def test_what_is_wrong_with_files(credhelper: Runs, sealed: Callable[..., Path])
         "others": ["belongs to user id 1000, not to root"],
         "writable": ["may be written by others (mode 0620)"],
         "readable": ["may be read by others (mode 0640)"],
-        "empty": ["the file is empty"],
-        "text": ["the file is not base64, as a sealed credential is"],
-        "short": ["the file is too short for a sealed credential"],
-        "large": ["/etc/credstore.encrypted/large is larger than any credential"],
+        "empty": ["is empty"],
+        "text": ["is not base64, as a sealed credential is"],
+        "short": ["is too short for a sealed credential"],
+        "large": ["is larger than any credential"],
         "link": ["is not a regular file"],
         "fifo": ["is not a regular file"],
         "directory": ["is not a regular file"],
@@ -146,7 +146,7 @@ def test_verify(credhelper: Runs, sealed: Callable[..., Path]) -> None:
     assert lines["expired"].endswith("has expired")
     assert lines["null_one"].endswith("is sealed with the null key, which protects nothing")
     assert "altered since" in lines["bitten"]
-    assert lines["empty"].endswith("the file is empty")
+    assert lines["empty"].endswith("is empty")
     entries = json.loads(credhelper("list", "--verify", "--json").out)
     assert {entry["name"]: entry.get("unsealing", {}).get("error") for entry in entries} == {
         "good": None,
@@ -235,5 +235,5 @@ def test_a_directory_that_cannot_be_listed_is_told(
     finished = credhelper("list", before=before, measured=False)
     assert finished.status == 1
     assert finished.err.splitlines()[0] == (
-        "credhelper: error: /etc/credstore.encrypted: Input/output error"
+        "credhelper: error: /etc/credstore.encrypted cannot be used: Input/output error"
     )

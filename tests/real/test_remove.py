@@ -79,5 +79,5 @@ def test_a_directory_stays(credhelper: Runs) -> None:
     finished = credhelper("remove", "directory", "--yes")
     assert finished.status == 1
     assert finished.err.splitlines()[0] == (
-        "credhelper: error: /etc/credstore.encrypted/directory: Is a directory"
+        "credhelper: error: /etc/credstore.encrypted/directory cannot be used: Is a directory"
     )

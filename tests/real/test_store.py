@@ -125,7 +125,7 @@ def test_a_full_disk(
     finished = credhelper("rotate", "my_api_key", input=os.urandom(9000))
     assert finished.status == 1
     assert lines(finished.err) == (
-        "/etc/credstore.encrypted/my_api_key: No space left on device",
+        "/etc/credstore.encrypted/my_api_key cannot be used: No space left on device",
         "nothing has changed; mend that and run it again",
     )
     assert unseal(path) == b"old"
@@ -176,7 +176,7 @@ def test_a_limit_on_the_size_of_files(credhelper: Runs, sealed: Callable[..., Pa
         measured=False,
     )
     assert finished.status == 1
-    assert lines(finished.err)[0] == "/etc/credstore.encrypted/my_api_key: File too large"
+    assert lines(finished.err)[0] == f"{path} cannot be used: File too large"
     assert unseal(path) == b"old"
     assert [entry.name for entry in STORE.iterdir()] == ["my_api_key"]
 

@@ -65,3 +65,17 @@ def test_each_reaches_another_process_whole(kind: type[errors.CredentialError]) 
 def test_the_library_exports_what_a_caller_can_meet() -> None:
     commands_only = {"UsageError", "RunnerFailed", "Untrusted", "ScriptNotFound"}
     assert {kind.__name__ for kind in KINDS} - commands_only <= set(credhelper.__all__)
+
+
+def test_subject_and_reason_make_the_sentence() -> None:
+    error = errors.CredentialExpired("has expired", "rotate it", "credential has 'a' space")
+    assert error.problem == "credential has 'a' space has expired"
+    assert (error.subject, error.reason) == ("credential has 'a' space", "has expired")
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (copied.subject, copied.reason, copied.hint) == (error.subject, error.reason, error.hint)
+
+
+def test_the_hierarchy_is_drawn_as_it_is() -> None:
+    drawn = (errors.__doc__ or "").partition("CredentialError    ")[2]
+    words = [line.split("─ ")[1].split()[0] for line in drawn.splitlines() if "─ " in line]
+    assert words == [kind.__name__ for kind in KINDS if kind is not errors.CredentialError]

@@ -71,7 +71,7 @@ def test_the_embedded_name_is_told() -> None:
 
 def test_words_that_are_not_known_are_shown() -> None:
     error = refusal("first\nSomething new\n")
-    assert error.problem == "credential my_api_key: systemd-creds failed: Something new"
+    assert error.problem == "credential my_api_key is refused by systemd-creds: Something new"
     assert refusal("").problem.endswith("no reason given")
 
 

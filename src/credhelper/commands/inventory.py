@@ -10,7 +10,7 @@ from pathlib import Path
 
 from credhelper import envelope, store
 from credhelper.errors import CredentialError, CredentialNotFound
-from credhelper.name import CredentialName, shown
+from credhelper.name import CredentialName
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _entry(descriptor: int, directory: str, name: str) -> Entry:
     try:
         CredentialName(name)
     except CredentialError as error:
-        problems.append(error.problem.removeprefix(f"credential name {shown(name)} "))
+        problems.append(error.reason)
     if danger := store.file_danger(status):
         problems.append(danger)
     else:
@@ -77,7 +77,7 @@ def _entry(descriptor: int, directory: str, name: str) -> Entry:
         except CredentialNotFound:
             raise  # removed meanwhile
         except CredentialError as error:
-            problems.append(error.problem)
+            problems.append(error.reason)
     return Entry(
         name=name,
         path=Path(directory, name),

@@ -219,7 +219,7 @@ def name_finding(place: Place, *, unseals: bool) -> Finding | None:
         CredentialName(place.name)
     except CredentialError as error:
         severity, rule = Severity.WARNING, "name"
-        evidence = error.problem.rsplit("' ", 1)[-1]
+        evidence = error.reason
     else:
         if place.name == place.name.lower():
             return None

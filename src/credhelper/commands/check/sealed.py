@@ -109,7 +109,7 @@ def _label(blob: bytes) -> str:
 
 def _of_error(place: Place, error: CredentialError) -> Finding:
     """The finding that an error of unsealing is, with the command that fits it."""
-    evidence = error.problem.removeprefix(f"credential {place.name} ")
+    evidence = error.reason
     rule = "does-not-unseal"
     mend = _rotate(place)
     if isinstance(error, NameMismatch):

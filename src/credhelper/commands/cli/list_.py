@@ -44,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         failures = {
             name: result for name, result in results.items() if isinstance(result, CredentialError)
         } | {
-            entry.name: DecryptionFailed(f"credential {entry.name} {'; '.join(entry.problems)}")
+            entry.name: DecryptionFailed(
+                "; ".join(entry.problems), subject=f"credential {entry.name}"
+            )
             for entry in entries
             if not entry.blob
         }
@@ -75,8 +77,8 @@ def _problems(entry: inventory.Entry, failures: dict[str, CredentialError]) -> l
     if entry.path.parent != type(entry.path)(store.WRITTEN):
         problems.insert(0, f"in {entry.path.parent}")
     failure = failures.get(entry.name)
-    if failure and not any(failure.problem.endswith(problem) for problem in problems):
-        problems.append(failure.problem.removeprefix(f"credential {entry.name} "))
+    if failure and not any(failure.reason.endswith(problem) for problem in problems):
+        problems.append(failure.reason)
     return problems
 
 
