@@ -48,6 +48,7 @@ __credhelper_option 'put import reseal' -l dry-run -d 'Show what would be done'
 __credhelper_option 'import leaks' -l select -x -a '(__credhelper_names)' -d 'These credentials alone'
 
 __credhelper_option list -l verify -d 'Unseal each credential too'
+__credhelper_option put -l set -d 'Names and values as JSON'
 __credhelper_option remove -l yes -d 'Do not ask'
 __credhelper_option check -l fix -d 'Mend owners and modes'
 __credhelper_option check -l max-age -x -d 'Find what is older, in days'

@@ -21,8 +21,9 @@ def change(credhelper: Runs, *argv: str, value: str = "value") -> str:
     finished = credhelper("put", "my_api_key", "--json", *argv, input=value)
     assert (finished.status, finished.err) == (0, "")
     said = json.loads(finished.out)
-    assert said["name"] == "my_api_key"
-    return str(said["change"])
+    [credential] = said["credentials"]
+    assert credential["name"] == "my_api_key"
+    return str(credential["change"])
 
 
 def test_added_once_and_then_left_alone(
@@ -89,3 +90,48 @@ def test_a_file_goes_in_the_end_even_where_nothing_changed(
     finished = credhelper(*argv)
     assert finished.out == f"unchanged my_api_key, bound to: host\nremoved {source}\n"
     assert not source.exists()
+
+
+def test_a_set_is_put_as_a_whole(
+    credhelper: Runs, sealed: Seals, journal: Callable[[int], list[Record]]
+) -> None:
+    sealed("same", "value")
+    sealed("other", "old")
+    values = {"same": "value", "other": "new", "fresh": 'quote " and \u00fc'}
+    finished = credhelper("put", "--set", "--json", input=json.dumps(values))
+    assert (finished.status, finished.err) == (0, "")
+    assert {row["name"]: row["change"] for row in json.loads(finished.out)["credentials"]} == {
+        "same": "unchanged",
+        "other": "rotated",
+        "fresh": "added",
+    }
+    assert {path.name: unseal(path).decode() for path in STORE.iterdir()} == values
+    told = [(r["CREDHELPER_OPERATION"], r["CREDHELPER_CREDENTIALS"]) for r in journal(4)[2:]]
+    assert told == [("add", "fresh"), ("rotate", "other")]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("[]", "standard input is no JSON object of names and text"),
+        ('{"a": "secret-value"', "standard input is no JSON object of names and text"),
+        ('{"a": 1}', "standard input is no JSON object of names and text"),
+        ('{"fresh": "secret-value", "a": ""}', "the value of a is empty"),
+        ('{"fresh": "secret-value", "../a": "x"}', "credential name '../a' begins with '.'"),
+    ],
+)
+def test_a_set_that_cannot_be_put_changes_nothing(
+    credhelper: Runs, given: str, problem: str
+) -> None:
+    finished = credhelper("put", "--set", input=given)
+    assert finished.status in (1, 2)
+    assert f"error: {problem}" in finished.err
+    assert "secret-value" not in finished.err
+    assert not STORE.exists() or list(STORE.iterdir()) == []
+
+
+@pytest.mark.parametrize("argv", [[], ["my_api_key", "--set"], ["--set", "--from-file", "/x"]])
+def test_what_to_put_has_to_be_clear(credhelper: Runs, argv: list[str]) -> None:
+    finished = credhelper("put", *argv, input="{}")
+    assert finished.status == 2
+    assert finished.err.startswith("credhelper: error: ")

@@ -40,7 +40,8 @@ def install(
     ``replace``, and :class:`UnsafeStore`, :class:`StoreFailed`.
     """
     replaced = (name,) if replace else ()
-    install_many({name: blob}, lambda read: verify(read[name]), replaced, modified_ns=modified_ns)
+    times = {} if modified_ns is None else {name: modified_ns}
+    install_many({name: blob}, lambda read: verify(read[name]), replaced, modified_ns=times)
 
 
 def install_many(
@@ -48,7 +49,7 @@ def install_many(
     verify: Callable[[Mapping[str, bytes]], None],
     replaced: Collection[str],
     *,
-    modified_ns: int | None = None,
+    modified_ns: Mapping[str, int] | None = None,
 ) -> None:
     """Puts all of ``blobs`` (by name) into the store, or none: as :func:`install` does each.
 
@@ -61,9 +62,11 @@ def install_many(
         temporary = {name: LEFTOVER_PREFIX + os.urandom(8).hex() for name in blobs}
         undo: list[Callable[[], None]] = []
         failing = next(iter(blobs), "")
+        times = modified_ns or {}
         try:
             for failing in blobs:
-                _write_new(directory, temporary[failing], blobs[failing], modified_ns)
+                time = times.get(failing)
+                _write_new(directory, temporary[failing], blobs[failing], time)
             verify({name: _read_back(directory, temporary[name]) for name in blobs})
             for failing in blobs:
                 undo.append(_take_name(directory, temporary[failing], failing, failing in replaced))

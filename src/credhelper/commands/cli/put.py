@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper put``: a credential has this value afterwards, whatever was there before.
+"""``credhelper put``: credentials have these values afterwards, whatever was there before.
 
 For what is run again and again, such as configuration management: nothing changes where nothing
 has to.
@@ -7,19 +7,25 @@ has to.
 
 from __future__ import annotations
 
+import json
+import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
 from credhelper.commands import audit, hostkey, installing
 from credhelper.commands.cli import add, binding, terminal, value
 from credhelper.errors import (
+    CredentialError,
     CredentialExists,
     CredentialExpired,
     DamagedCredential,
+    InvalidValue,
     NameMismatch,
     PCRsChanged,
     StoreFailed,
+    UsageError,
     WrongMachine,
 )
 from credhelper.name import CredentialName
@@ -33,15 +39,35 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Have a credential with this value: add it, rotate it where its value is another, seal it anew where
 --with-key names another key, and change nothing otherwise. What is not asked for stays, as in
-rotate. --not-after is taken where something is sealed; it alone changes nothing."""
+rotate. --not-after is taken where something is sealed; it alone changes nothing. With --set,
+the values of many come as one JSON object on standard input: all are put, or none."""
 
 ADDED: Final = "added"
 ROTATED: Final = "rotated"
 RESEALED: Final = "resealed"
 UNCHANGED: Final = "unchanged"
+_OPERATIONS: Final = {ADDED: "add", ROTATED: "rotate", RESEALED: "reseal"}
 
 # a new value is what helps against these
-_MENDED = (CredentialExpired, DamagedCredential, NameMismatch, PCRsChanged, WrongMachine)
+_MENDED: Final = (CredentialExpired, DamagedCredential, NameMismatch, PCRsChanged, WrongMachine)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one credential needs; ``old`` is what is there, and ``blob`` what is to be there."""
+
+    name: CredentialName
+    change: str
+    secret: bytes
+    old: Sealed | None
+    blob: bytes = b""
+
+    @property
+    def label(self) -> str:
+        """How it is bound afterwards; empty where that is not known."""
+        with suppress(DamagedCredential):
+            return envelope.binding(self.blob).label if self.blob else ""
+        return ""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,7 +75,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "put", help="add or rotate, whatever is needed", description=_DESCRIPTION
     )
-    parser.add_argument("name", metavar="NAME", help="the credential's name")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the credential's name")
+    parser.add_argument(
+        "--set", action="store_true", help="read names and values as JSON from standard input"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would change, no more")
     parser.add_argument("--json", action="store_true", help="print JSON")
     value.add_options(parser)
@@ -58,62 +87,134 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Does what is needed; raises what keeps it from that."""
-    there = store.present(arguments.name)
-    name = CredentialName(arguments.name) if there else add.checked_name(arguments.name)
-    old = store.read_written(name) if there else None
-    secret, source = value.obtain(arguments)
+    if bool(arguments.set) == bool(arguments.name):
+        raise UsageError("put what?", "give a name, or --set and JSON on standard input")
+    source = None
+    if arguments.set:
+        wanted = _read_set(arguments)
+    else:
+        name = _name(arguments.name)
+        secret, source = value.obtain(arguments)
+        wanted = {name: secret}
     hostkey.guard()
     bound = binding.chosen(arguments)
-    change = _needed(name, old, secret, bound)
-    blob = old.blob if old else b""
-    if change is not UNCHANGED and not arguments.dry_run:
-        blob = _put(name, old, secret, bound, change)
-    label = envelope.binding(blob).label if blob else ""
-    if arguments.json:
-        terminal.print_json({"name": name, "change": change, "bound_to": label})
-    elif arguments.dry_run:
-        print(f"{name}: would be {change}")
-    else:
-        print(f"{change} {name}, bound to: {label}")
+    steps = _steps(wanted, bound)
+    if not arguments.dry_run:
+        steps = _put(steps, bound)
+    _tell(steps, arguments)
     if arguments.delete_source and source and not arguments.dry_run:
         add.delete_source(source)
     return 0
 
 
-def _needed(name: str, old: Sealed | None, secret: bytes, bound: Bound) -> str:
-    """What has to be done for ``name`` to have the value ``secret``, bound as asked."""
+def _read_set(arguments: argparse.Namespace) -> dict[CredentialName, bytes]:
+    if arguments.from_file or arguments.delete_source:
+        raise UsageError("--set reads standard input", "leave the file's options out")
+    try:
+        data = json.load(sys.stdin.buffer)
+    except ValueError:  # its text would show what was read
+        data = None
+    if not isinstance(data, dict) or not all(isinstance(text, str) for text in data.values()):
+        raise InvalidValue(
+            "standard input is no JSON object of names and text",
+            'write it as {"my_api_key": "VALUE", ...}',
+        ) from None
+    if empty := [name for name, text in data.items() if not text]:
+        raise InvalidValue(f"the value of {empty[0]} is empty", "nothing has changed")
+    return {_name(name): text.encode("utf-8", "surrogateescape") for name, text in data.items()}
+
+
+def _name(text: str) -> CredentialName:
+    return CredentialName(text) if store.present(text) else add.checked_name(text)
+
+
+def _steps(wanted: dict[CredentialName, bytes], bound: Bound) -> list[_Step]:
+    """What each of ``wanted`` needs to have its value, bound as asked."""
+    old = {name: store.read_written(name) for name in wanted if store.present(name)}
+    unsealed = sealing.unseal_many(
+        {name: sealed.blob for name, sealed in old.items()},
+        allow_null=True,
+        tpm2_device=bound.tpm2_device,
+        progress=terminal.progress("unsealing") if len(old) > 1 else None,
+    )
+    return [
+        _Step(
+            name, _needed(secret, old.get(name), unsealed.get(name), bound), secret, old.get(name)
+        )
+        for name, secret in wanted.items()
+    ]
+
+
+def _needed(
+    secret: bytes, old: Sealed | None, before: bytes | CredentialError | None, bound: Bound
+) -> str:
     if old is None:
         return ADDED
-    try:
-        before = sealing.unseal(name, old.blob, allow_null=True, tpm2_device=bound.tpm2_device)
-    except _MENDED:
-        return ROTATED
+    if isinstance(before, CredentialError) and not isinstance(before, _MENDED):
+        raise before
     if before != secret:
         return ROTATED
     asked = bound.with_key if bound.with_key != "auto" else ""
     return RESEALED if asked and asked != envelope.binding(old.blob).with_key else UNCHANGED
 
 
-def _put(name: str, old: Sealed | None, secret: bytes, bound: Bound, change: str) -> bytes:
-    """Seals, verifies what the disk gives back, and stores; the sealed credential."""
+def _put(steps: list[_Step], bound: Bound) -> list[_Step]:
+    """Seals, verifies what the disk gives back, and stores all or none; the steps as taken."""
+    taken = {step.name: _sealed(step, bound) for step in steps if step.change != UNCHANGED}
+    if not taken:
+        return [_kept(step) for step in steps]
 
-    def verify(read_back: bytes) -> None:
-        if old and store.read_written(name).blob != old.blob:
-            raise StoreFailed(
-                f"credential {name} was changed meanwhile, and keeps that", "run it again"
-            )
-        if bound.unseal(name, read_back) != secret:
-            raise add.another_value(name)
+    def verify(read_back: dict[str, bytes]) -> None:
+        for step in taken.values():
+            if step.old and store.read_written(step.name).blob != step.old.blob:
+                raise StoreFailed(
+                    f"credential {step.name} was changed meanwhile, and keeps that", "run it again"
+                )
+            if bound.unseal(step.name, read_back[step.name]) != step.secret:
+                raise add.another_value(step.name)
 
-    if old:
-        with suppress(DamagedCredential):  # nothing of it is to be kept then
-            bound = bound.like(old.blob)
-    blob = bound.seal(name, secret)
-    kept = old.status.st_mtime_ns if old and change is RESEALED else None  # no younger value
     try:
-        installing.install(name, blob, verify, replace=old is not None, modified_ns=kept)
+        installing.install_many(
+            {name: step.blob for name, step in taken.items()},
+            lambda read: verify(dict(read)),
+            [name for name, step in taken.items() if step.old],
+            modified_ns={
+                name: step.old.status.st_mtime_ns  # its value is no younger
+                for name, step in taken.items()
+                if step.old and step.change == RESEALED
+            },
+        )
     except CredentialExists:
-        raise StoreFailed(f"credential {name} was added meanwhile", "run it again") from None
-    operations = {ADDED: "add", ROTATED: "rotate", RESEALED: "reseal"}
-    audit.store_changed(operations[change], [name])
-    return blob
+        raise StoreFailed("a credential was added meanwhile", "run it again") from None
+    for change, operation in _OPERATIONS.items():
+        if names := [name for name, step in taken.items() if step.change == change]:
+            audit.store_changed(operation, names)
+    return [taken.get(step.name) or _kept(step) for step in steps]
+
+
+def _sealed(step: _Step, bound: Bound) -> _Step:
+    if step.old:
+        with suppress(DamagedCredential):  # nothing of it is to be kept then
+            bound = bound.like(step.old.blob)
+    blob = bound.seal(step.name, step.secret)
+    return _Step(step.name, step.change, step.secret, step.old, blob)
+
+
+def _kept(step: _Step) -> _Step:
+    blob = step.old.blob if step.old else b""
+    return _Step(step.name, step.change, step.secret, step.old, blob)
+
+
+def _tell(steps: list[_Step], arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        keys = ("name", "change", "bound_to")
+        rows = [
+            dict(zip(keys, (step.name, step.change, step.label), strict=True)) for step in steps
+        ]
+        terminal.print_json({"credentials": rows})
+        return
+    for step in steps:
+        if arguments.dry_run:
+            print(f"{step.name}: would be {step.change}")
+        else:
+            print(f"{step.change} {step.name}, bound to: {step.label}")
