@@ -33,8 +33,8 @@ def start(tmp_path: Path, before: str = "", **changes: object) -> subprocess.Com
         "arguments": ["one"],
         "module": False,
         "names": ["my_api_key"],
-        "environment": {"KEY": "my_api_key"},
-        "mask": True,
+        "variables": {"KEY": "my_api_key"},
+        "masks": True,
         "record": {},
     }
     (tmp_path / "my_api_key").write_text("sk-1234")
@@ -60,7 +60,7 @@ def test_a_script(tmp_path: Path) -> None:
 
 
 def test_without_masking_or_credentials(tmp_path: Path) -> None:
-    finished = start(tmp_path, source=b"print('sk-1234')", mask=False, names=[], environment={})
+    finished = start(tmp_path, source=b"print('sk-1234')", masks=False, names=[], variables={})
     assert finished.stdout == "sk-1234\n"
 
 
@@ -71,7 +71,7 @@ def test_a_module(tmp_path: Path) -> None:
 
 def test_the_package_is_found_at_the_end_of_the_path(tmp_path: Path) -> None:
     finished = start(tmp_path, source=b"import sys\nprint(sys.path[-1])")
-    assert finished.stdout.endswith("/credhelper/commands/run/alone\n")
+    assert finished.stdout.endswith("/credhelper/commands/run/importable\n")
 
 
 def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:

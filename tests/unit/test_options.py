@@ -24,9 +24,9 @@ def test_everything_at_once() -> None:
     assert found.credentials == ["one", "two", "three", "four"]
     assert found.environment == {"A": "one", "B": "five"}
     assert (found.python, found.user, found.keep) == ("/opt/python", "bob", ["HTTPS_PROXY"])
-    assert found.switches == {
-        *("--root-owned", "--share-with-children", "--no-mask", "--allow-null", "--dry-run")
-    }
+    assert found.root_owned and found.share_with_children and found.no_mask
+    assert found.allow_null and found.dry_run
+    assert not (found.as_invoking_user or found.help or found.version)
     assert (found.target, found.module) == ("script.py", False)
     assert found.arguments == ["-c", "--", "--bogus"]
 
@@ -58,7 +58,14 @@ def test_parsing_stops_at_a_module(argv: list[str]) -> None:
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "--version"])
 def test_help_needs_no_script(flag: str) -> None:
-    assert options.parse([flag, "--bogus"]).switches
+    found = options.parse([flag, "--bogus"])
+    assert (found.help, found.version) == (flag != "--version", flag == "--version")
+
+
+def test_every_switch_is_an_attribute() -> None:
+    switches = [options.attribute(long) for _, long, takes, _ in options.OPTIONS if not takes]
+    assert switches
+    assert all(getattr(options.Options(), switch) is False for switch in switches)
 
 
 def test_help_names_every_option() -> None:

@@ -161,7 +161,7 @@ def _arguments(pattern: str) -> tuple[list[Fault], str]:
         return [Fault(Severity.WARNING, "sudo-useless", evidence)], ""
     faults = []
     script = "" if parsed.module else parsed.target
-    if not parsed.has("--root-owned"):
+    if not parsed.root_owned:
         faults.append(_not_root_owned())
     if script == "-":
         evidence = "reads the script from them: they are root"

@@ -2,8 +2,8 @@
 """``credhelper-decrypt-run``: decrypts what a script needs into memory, and becomes the script.
 
 The story, top to bottom: take the process back from its caller; open the script once and see who
-could have written it; start every decryption; do the rest of start-up meanwhile; hand the values
-over; write the journal; run.
+could have written it; start every decryption; do the rest of start-up meanwhile; write the journal;
+hand the values over; become the script.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import sys
 from credhelper import sealing, store
 from credhelper.commands import script, trust
 from credhelper.commands.run import hardening, identity, options
+from credhelper.commands.run.options import Options
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Final, NoReturn
 
-    from credhelper.commands.run.options import Options
+    from credhelper.commands.run.planning import Plan
     from credhelper.commands.script import Script
     from credhelper.name import CredentialName
 
@@ -30,61 +31,49 @@ _RUNNER_CODES: Final = (125, 126, 127)
 
 def main() -> None:
     """Runs the command line of this process; ends the process on every error."""
-    chosen = options.Options()
-    target = ""
+    chosen = Options()
     try:
-        try:
-            hardening.open_standard_streams()
-            chosen = options.parse(sys.argv[1:])
-            if chosen.has("--help") or chosen.has("--version"):
-                _tell(chosen)
-                return
-            hardening.apply()
-            target = chosen.target
-            invoking = identity.invoking_uid(os.environ)
-            owners = trust.ROOT_ALONE if chosen.has("--root-owned") else frozenset({0, invoking})
-            opened = _opened(chosen, owners)
-            said = script.declared(opened.source)
-            wanted = said.environment | chosen.environment
-            every = [*said.credentials, *chosen.credentials, *wanted.values()]
-            dry = chosen.has("--dry-run")
-            blobs, failed = _sealed(list(dict.fromkeys(every)))
-            if failed and not dry:
-                raise _first(failed)
-            unsealing = sealing.Unsealing(blobs, allow_null=chosen.has("--allow-null"))
-            try:
-                # what is not needed to get here, while systemd-creds runs
-                from credhelper.commands.run import interpreter, planning, start
+        hardening.open_standard_streams()
+        chosen = options.parse(sys.argv[1:])
+        if chosen.help or chosen.version:
+            _tell(chosen)
+            return
+        hardening.apply()
 
-                plan = planning.plan(chosen, opened, blobs, wanted, owners, invoking)
-                if plan.interpreter.kind != interpreter.IN_PROCESS:
-                    from credhelper.commands.run import execution
+        invoking = identity.invoking_uid(os.environ)
+        owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
+        opened = _opened(chosen, owners)
+        declared = script.declared(opened.source)
+        variables = declared.environment | chosen.environment
+        names = [*declared.credentials, *chosen.credentials, *variables.values()]
 
-                hardening.finish()
-                digest = opened.sha256
-                results = unsealing.results() | failed
-            finally:
-                unsealing.cancel()
-            if dry:
-                from credhelper.commands.run import preview
+        blobs, failed = _sealed(dict.fromkeys(names))
+        if failed and not chosen.dry_run:
+            raise _first(failed)
+        unsealing = sealing.Unsealing(blobs, allow_null=chosen.allow_null)
+        try:  # what is not needed to get here, while systemd-creds runs
+            from credhelper.commands.run import handover, interpreter, planning
 
-                sys.exit(0 if preview.show(plan, results) else RunnerFailed.exit_code)
-            values = _all_or_none(results)
-            del results, unsealing  # this frame stays below the script's, for reports to show
-            variables, record = start.hand_over(plan, values, digest)
-            if plan.interpreter.kind != interpreter.IN_PROCESS:
-                execution.execute(plan, values, variables, record)
-        except KeyboardInterrupt:
-            raise RunnerFailed("interrupted", "nothing was run") from None
-        except OSError as error:
-            if isinstance(error, CredentialError):
-                raise
-            raise RunnerFailed(str(error), "see credhelper-decrypt-run(8)") from None
-        except MemoryError:
-            raise RunnerFailed("out of memory", "free some, then try again") from None
-    except CredentialError as error:
-        _fail(error, target, chosen)
-    start.run(plan, values, variables, record)
+            plan = planning.plan(chosen, opened, blobs, variables, owners, invoking)
+            in_this_process = plan.interpreter.kind == interpreter.IN_PROCESS
+            if not in_this_process:
+                from credhelper.commands.run import execution
+            hardening.finish()
+            digest = opened.sha256
+            results = unsealing.results() | failed
+        finally:
+            unsealing.cancel()
+        if chosen.dry_run:
+            _show(plan, results)
+
+        values = _all_or_none(results)
+        del results, unsealing  # this frame stays below the script's, for reports to show
+        record = handover.hand_over(plan, values, digest)
+        if not in_this_process:
+            execution.execute(plan, values, record)
+    except (CredentialError, KeyboardInterrupt, OSError, MemoryError) as error:
+        _fail(_as_ours(error), chosen)
+    handover.become_script(plan, values, record)
 
 
 def _opened(chosen: Options, owners: frozenset[int]) -> Script:
@@ -100,7 +89,7 @@ def _opened(chosen: Options, owners: frozenset[int]) -> Script:
     return script.read(chosen.target, owners)
 
 
-def _sealed(names: list[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
+def _sealed(names: Iterable[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
     """The sealed credentials, and why others cannot be had."""
     blobs: dict[str, bytes] = {}
     failed: dict[str, CredentialError] = {}
@@ -134,14 +123,32 @@ def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, by
 def _tell(chosen: Options) -> None:
     from credhelper.commands.version import VERSION
 
-    print(options.help_text() if chosen.has("--help") else f"credhelper-decrypt-run {VERSION}")
+    print(options.help_text() if chosen.help else f"credhelper-decrypt-run {VERSION}")
 
 
-def _fail(error: CredentialError, target: str, chosen: Options) -> NoReturn:
+def _show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> NoReturn:
+    from credhelper.commands.run import dry_run
+
+    sys.exit(0 if dry_run.show(plan, results) else RunnerFailed.exit_code)
+
+
+def _as_ours(error: BaseException) -> CredentialError:
+    """What to tell of ``error``."""
+    if isinstance(error, CredentialError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return RunnerFailed("interrupted", "nothing was run")
+    if isinstance(error, MemoryError):
+        return RunnerFailed("out of memory", "free some, then try again")
+    return RunnerFailed(str(error), "see credhelper-decrypt-run(8)")
+
+
+def _fail(error: CredentialError, chosen: Options) -> NoReturn:
     from credhelper.commands import audit
     from credhelper.commands.cli import terminal
 
     terminal.error(error)
+    target = chosen.target
     if target and os.geteuid() == 0:
         who = audit.invoking_user()
         audit.record(

@@ -16,32 +16,24 @@ _TOO_OLD = 125
 def main() -> None:
     """Runs what the descriptor in the first argument describes."""
     with open(int(sys.argv[1]), "rb") as file:
-        plan = marshal.load(file)  # noqa: S302 # from the runner, in memory
+        described = marshal.load(file)  # noqa: S302 # from the runner, in memory
     if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
         print(f"credhelper: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
         print("credhelper: hint: make the environment anew with a newer one", file=sys.stderr)
         sys.exit(_TOO_OLD)
-    sys.path.insert(0, os.path.join(_HERE, "alone"))
+    sys.path.insert(0, os.path.join(_HERE, "importable"))
     from credhelper.commands import kernel
     from credhelper.commands.run import python
 
     sys.path.append(sys.path.pop(0))  # for multiprocessing, which hands the path on
     kernel.keep_memory_private()
+    script = python.PythonScript(**described)
+    del described
     values = {}
-    for name in plan["names"]:
+    for name in script.names:
         with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), "rb") as file:
             values[name] = file.read()
-    for variable, name in plan["environment"].items():
-        os.environ[variable] = os.fsdecode(values[name])
-    if plan["mask"]:
-        python.mask(values)
-    if plan["record"]:
-        python.record_on_demand(plan["record"])
-    del values
-    if plan["module"]:
-        python.run_module(plan["path"], plan["arguments"])
-    else:
-        python.run(plan["source"], plan["path"], plan["directory"], plan["arguments"])
+    python.become_script(script, values)
 
 
 if __name__ == "__main__":

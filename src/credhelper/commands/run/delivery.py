@@ -47,18 +47,14 @@ def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) ->
     return f"/proc/self/fd/{mount}"
 
 
-def variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> dict[str, str]:
-    """The environment variables ``wanted`` (to names) with their values.
-
-    Raises :class:`RunnerFailed` for a value that no variable can hold.
-    """
+def check_variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> None:
+    """Raises :class:`RunnerFailed` for a value of ``wanted`` that no environment variable holds."""
     for name in wanted.values():
         if b"\0" in values[name]:
             raise RunnerFailed(
                 f"credential {name} holds a zero byte, which no variable can",
                 "read it from $CREDENTIALS_DIRECTORY",
             )
-    return {variable: os.fsdecode(values[name]) for variable, name in wanted.items()}
 
 
 def _attached(mount: int) -> str:

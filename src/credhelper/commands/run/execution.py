@@ -12,7 +12,7 @@ from credhelper.errors import Untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from typing import Final, NoReturn
 
     from credhelper.commands.run.planning import Plan
@@ -21,23 +21,19 @@ _BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bo
 _MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads
 
 
-def execute(
-    plan: Plan,
-    names: Collection[str],
-    variables: Mapping[str, str],
-    record: Mapping[str, str],
-) -> NoReturn:
-    """Becomes the script's interpreter, for which ``names`` are in the credentials directory.
+def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) -> NoReturn:
+    """Becomes the script's interpreter. ``values`` are in the credentials directory already.
 
-    ``variables`` are set for it; ``record`` holds the fields of the journal's record where
-    decrypting on demand is to be recorded too. Raises :class:`Untrusted`.
+    ``record`` holds the fields of the journal's record where decrypting on demand is to be
+    recorded too. Raises :class:`Untrusted`.
     """
     if plan.interpreter.kind == interpreter.PYTHON:
         program: str | int = plan.interpreter.argv[0]
         argv = _python(plan, record)
     else:
-        os.environ.update(variables)
-        arguments = [_with_paths(argument, names) for argument in plan.options.arguments]
+        for variable, name in plan.variables.items():
+            os.environ[variable] = os.fsdecode(values[name])
+        arguments = [_with_paths(argument, values) for argument in plan.options.arguments]
         path = plan.script.path
         path = f"./{path}" if path.startswith("-") else path  # which is no option
         argv = [*plan.interpreter.argv, path, *arguments]
@@ -53,34 +49,19 @@ def execute(
 
 
 def _python(plan: Plan, record: Mapping[str, str]) -> list[str]:
-    """The command line that starts ``bootstrap`` with the plan behind a descriptor in memory."""
+    """The command line that starts ``bootstrap`` with the script behind a descriptor in memory."""
     python, *flags = plan.interpreter.argv
-    described = {
-        "source": plan.script.source,
-        "path": plan.script.path,
-        "directory": "" if _imports_safely(flags) else os.path.dirname(plan.script.real),
-        "arguments": plan.options.arguments,
-        "module": plan.options.module,
-        "names": list(map(str, plan.names)),
-        "environment": {variable: str(name) for variable, name in plan.variables.items()},
-        "mask": plan.masks,
-        "record": record,
-    }
+    script = plan.python_script(record)
     descriptor = os.memfd_create("credhelper", 0)
     with open(descriptor, "wb", closefd=False) as file:
+        described = {name: getattr(script, name) for name in script.__slots__}
         marshal.dump(described, file, _MARSHAL_VERSION)
     os.lseek(descriptor, 0, os.SEEK_SET)
     # -B: nothing that root owns beside the script, and nothing of this Python's in the package
     return [python, "-I", "-B", *flags, _BOOTSTRAP, str(descriptor)]
 
 
-def _imports_safely(flags: list[str]) -> bool:
-    """Whether the #! line says not to import from the script's directory (-I, -P)."""
-    letters = (re.match(r"-([a-zA-Z]*?)(?:[WXcm]|$)", flag) for flag in flags)
-    return any(match and set(match[1]) & {"I", "P"} for match in letters)
-
-
-def _with_paths(argument: str, names: Collection[str]) -> str:
+def _with_paths(argument: str, names: Mapping[str, bytes]) -> str:
     """``argument`` with each ``{NAME}`` of a declared credential as the path of its file."""
 
     def path(match: re.Match[str]) -> str:

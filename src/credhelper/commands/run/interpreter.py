@@ -71,6 +71,16 @@ def choose(options: Options, target: Script, owners: Collection[int]) -> Interpr
     return Interpreter(PYTHON, argv, why)
 
 
+def imports_safely(argv: list[str]) -> bool:
+    """Whether this Python is told not to import from the script's directory (-I, -P)."""
+    if not argv[1:]:
+        return False
+    import re
+
+    letters = (re.match(r"-([a-zA-Z]*?)(?:[WXcm]|$)", flag) for flag in argv[1:])
+    return any(match and set(match[1]) & {"I", "P"} for match in letters)
+
+
 def _through_env(argument: str) -> list[str]:
     """What env(1) would run, with the search path that the script gets; empty: env itself."""
     # without -S, the kernel gives env one argument: the whole of it is a name

@@ -42,7 +42,10 @@ _BY_FLAG: Final = {
 
 
 class Options:
-    """What the command line says. ``target`` is the script's path, ``-`` or the module."""
+    """What the command line says. ``target`` is the script's path, ``-`` or the module.
+
+    A switch is the attribute of its long name: ``--root-owned`` is ``root_owned``.
+    """
 
     def __init__(self) -> None:
         self.credentials: list[CredentialName] = []
@@ -53,11 +56,14 @@ class Options:
         self.module = False
         self.target = ""
         self.arguments: list[str] = []
-        self.switches: set[str] = set()
-
-    def has(self, switch: str) -> bool:
-        """Whether the switch (``--no-mask``) was given."""
-        return switch in self.switches
+        self.root_owned = False
+        self.as_invoking_user = False
+        self.share_with_children = False
+        self.no_mask = False
+        self.allow_null = False
+        self.dry_run = False
+        self.help = False
+        self.version = False
 
 
 def parse(argv: list[str]) -> Options:
@@ -75,8 +81,8 @@ def parse(argv: list[str]) -> Options:
         if not takes:
             if value is not None:
                 raise RunnerFailed(f"{option} takes no value", _HINT)
-            options.switches.add(option)
-            if option in ("--help", "--version"):
+            setattr(options, attribute(option), True)
+            if options.help or options.version:
                 return options
             continue
         if value is None and left:
@@ -93,6 +99,11 @@ def parse(argv: list[str]) -> Options:
     options.arguments = left
     _check(options)
     return options
+
+
+def attribute(long: str) -> str:
+    """The attribute of :class:`Options` that the switch ``long`` sets."""
+    return long.removeprefix("--").replace("-", "_")
 
 
 def help_text() -> str:
@@ -165,9 +176,9 @@ def _name(text: str) -> CredentialName:
 
 
 def _check(options: Options) -> None:
-    if options.user and options.has("--as-invoking-user"):
+    if options.user and options.as_invoking_user:
         raise RunnerFailed("--user and --as-invoking-user exclude one another", "keep one")
-    if options.target == "-" and options.has("--root-owned"):
+    if options.target == "-" and options.root_owned:
         raise RunnerFailed("--root-owned cannot vouch for standard input", "give a path")
     if options.module and not all(part.isidentifier() for part in options.target.split(".")):
         raise RunnerFailed(f"{options.target!a} is no name of a module", "such as -m json.tool")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from credhelper.commands.run.interpreter import Interpreter
     from credhelper.commands.run.options import Options
+    from credhelper.commands.run.python import PythonScript
     from credhelper.commands.script import Script
     from credhelper.name import CredentialName
 
@@ -44,7 +45,27 @@ class Plan:
     @property
     def masks(self) -> bool:
         """Whether what the script writes is to be masked."""
-        return not self.options.has("--no-mask")
+        return not self.options.no_mask
+
+    def python_script(self, record: Mapping[str, str]) -> PythonScript:
+        """For the Python that is to become the script; ``record`` as :class:`PythonScript` has it.
+
+        Of built-in types alone, which ``marshal`` can hand to another Python.
+        """
+        from credhelper.commands.run.python import PythonScript
+
+        safely = interpreter.imports_safely(self.interpreter.argv)
+        return PythonScript(
+            source=self.script.source,
+            path=self.options.target if self.options.module else self.script.path,
+            directory="" if safely else os.path.dirname(self.script.real),
+            module=self.options.module,
+            arguments=self.options.arguments,
+            names=list(map(str, self.names)),
+            variables={variable: str(name) for variable, name in self.variables.items()},
+            masks=self.masks,
+            record=dict(record),
+        )
 
 
 def plan(
@@ -61,9 +82,7 @@ def plan(
     invoking user. Raises :class:`credhelper.errors.RunnerFailed`,
     :class:`credhelper.errors.ScriptNotFound` and :class:`credhelper.errors.Untrusted`.
     """
-    account = identity.account(
-        options.user, invoking, as_invoking_user=options.has("--as-invoking-user")
-    )
+    account = identity.account(options.user, invoking, as_invoking_user=options.as_invoking_user)
     environment.check_kept(options.keep)
     clean = environment.clean(
         os.environ,

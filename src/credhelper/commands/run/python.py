@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Running Python source as ``python3 SCRIPT`` does, in this process.
 
-Also loaded by the Python of a virtual environment, through ``bootstrap``: standard library only.
+Also loaded by the Python of a virtual environment, through ``bootstrap``: it has to run on each
+Python that a script may name, and needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,62 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def mask(values: Mapping[str, bytes]) -> None:
+class PythonScript:
+    """What a Python has to know to become a script.
+
+    ``path`` is that of the script as given, or the name of a ``module``; ``directory`` is where
+    the script imports from (its own, without links), empty for none. ``names`` are its
+    credentials, ``variables`` those of the environment with the name of their credential, and
+    ``record`` holds the fields with which to record what it decrypts on demand, if that is to be.
+    """
+
+    __slots__ = (
+        *("source", "path", "directory", "module", "arguments"),
+        *("names", "variables", "masks", "record"),
+    )
+
+    def __init__(
+        self,
+        source: bytes,
+        path: str,
+        directory: str,
+        module: bool,
+        arguments: list[str],
+        names: list[str],
+        variables: dict[str, str],
+        masks: bool,
+        record: dict[str, str],
+    ) -> None:
+        self.source = source
+        self.path = path
+        self.directory = directory
+        self.module = module
+        self.arguments = arguments
+        self.names = names
+        self.variables = variables
+        self.masks = masks
+        self.record = record
+
+
+def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
+    """Runs ``script`` in this process, this Python being its own or that of its environment.
+
+    ``values`` are its credentials; they are gone from here before it starts.
+    """
+    for variable, name in script.variables.items():
+        os.environ[variable] = os.fsdecode(values[name])
+    if script.masks:
+        _mask(values)
+    if script.record:
+        _record_on_demand(script.record)
+    values.clear()
+    if script.module:
+        run_module(script.path, script.arguments)
+    else:
+        run(script.source, script.path, script.directory, script.arguments)
+
+
+def _mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
     short = masking.too_short(values)
     if short:
@@ -30,7 +86,7 @@ def mask(values: Mapping[str, bytes]) -> None:
         loading.observe(masker.add)
 
 
-def record_on_demand(fields: Mapping[str, str]) -> None:
+def _record_on_demand(fields: Mapping[str, str]) -> None:
     """Has the journal told what the script loads from the store; ``fields`` are of its run."""
     from credhelper.commands import audit
 

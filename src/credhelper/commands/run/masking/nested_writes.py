@@ -4,6 +4,8 @@
 Before 3.11.10 and 3.12.5, what a signal handler or another thread writes to a ``TextIOWrapper``
 while that is in the ``write()`` of its buffer breaks what it holds: text gets lost, and memory is
 written in its place (CPython's gh-119506). It does not where each write goes on at once.
+
+To be deleted after October 2028, when the last of these versions, 3.12, is out of support.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> bool:
     """Prints what would be run, and how; whether it could be."""
     from credhelper.commands.cli.terminal import one_line
 
-    owned = "root alone" if plan.options.has("--root-owned") else "root and the invoking user"
+    owned = "root alone" if plan.options.root_owned else "root and the invoking user"
     lines = [
         ("script", plan.script.real or plan.script.path),
         ("sha256", plan.script.sha256),

@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from credhelper.commands.run.planning import Plan
 
 
-def hand_over(
-    plan: Plan, values: dict[str, bytes], digest: str
-) -> tuple[dict[str, str], dict[str, str]]:
+def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, str]:
     """Records the run, puts ``values`` where the script finds them, and becomes its user.
 
-    Returns the variables that the script is to have, and the fields with which to record what it
-    decrypts on demand. Raises :class:`credhelper.errors.RunnerFailed`.
+    Returns the fields with which to record what the script decrypts on demand. Raises
+    :class:`credhelper.errors.RunnerFailed`.
     """
-    variables = delivery.variables(plan.variables, values)
+    delivery.check_variables(plan.variables, values)
     record = _record(plan, digest)
     os.environ.clear()
     os.environ.update(plan.environment)
@@ -36,33 +34,20 @@ def hand_over(
             values,
             plan.account.pw_uid,
             plan.account.pw_gid,
-            shared=plan.options.has("--share-with-children"),
+            shared=plan.options.share_with_children,
         )
     if plan.account.pw_uid:
         identity.become(plan.account)
-    return variables, record
+    return record
 
 
-def run(
-    plan: Plan, values: dict[str, bytes], variables: dict[str, str], record: dict[str, str]
-) -> None:
+def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) -> None:
     """Runs the script in this process."""
+    script = plan.python_script(record)
+    plan.script.close()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
-    os.environ.update(variables)
-    if plan.masks:
-        python.mask(values)
-    if record:
-        python.record_on_demand(record)
-    values.clear()
-    variables.clear()
-    plan.script.close()
-    arguments = plan.options.arguments
-    if plan.options.module:
-        python.run_module(plan.options.target, arguments)
-    else:
-        directory = os.path.dirname(plan.script.real)
-        python.run(plan.script.source, plan.script.path, directory, arguments)
+    python.become_script(script, values)
 
 
 def _record(plan: Plan, digest: str) -> dict[str, str]:
