@@ -84,7 +84,7 @@ def test_scripts_that_are_not_roots_alone(
         Path(left).unlink(missing_ok=True)
     assert both(judge, finished) == {}
     assert finished.status in (126, 127)
-    assert finished.err.startswith("credhelper: error: ")
+    assert finished.err.startswith("credhelper-decrypt-run: error: ")
 
 
 def test_a_hard_link_to_a_script_of_roots(judge: Judge, mistake: Callable[..., Attack]) -> None:

@@ -151,7 +151,8 @@ def test_a_failing_rename_undoes_those_before_it(sealed: Callable[..., Path]) ->
     sealed("first", b"old")
     (STORE / "second").mkdir()
     program = (
-        "from credhelper import installing, sealing, store\n"
+        "from credhelper import sealing, store\n"
+        "from credhelper.commands import installing\n"
         "names = 'new', 'first', 'second'\n"
         "blobs = {name: sealing.seal(name, b'new', with_key='host') for name in names}\n"
         "installing.install_many(blobs, lambda _: None, ['first', 'second'])\n"

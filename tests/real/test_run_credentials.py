@@ -123,8 +123,8 @@ def test_every_missing_one_is_named_at_once(
     assert finished.status == 125
     assert finished.out == ""
     assert finished.err == (
-        "credhelper: error: there is no credential my_api_key, gone\n"
-        "credhelper: hint: sudo credhelper add my_api_key && sudo credhelper add gone\n"
+        "credhelper-decrypt-run: error: there is no credential my_api_key, gone\n"
+        "credhelper-decrypt-run: hint: sudo credhelper add my_api_key && sudo credhelper add gone\n"
     )
     assert not (scratch / "started").exists()
 
@@ -197,4 +197,4 @@ def test_a_value_too_short_to_mask_is_reported(
     script = write("from credhelper import load; print(load('pin'))")
     finished = decrypt_run("-c", "pin", str(script))
     assert finished.out == "123\n"
-    assert finished.err == "credhelper: note: too short to be masked: pin\n"
+    assert finished.err == "credhelper-decrypt-run: note: too short to be masked: pin\n"

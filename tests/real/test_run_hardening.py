@@ -116,7 +116,7 @@ def test_a_signal_that_waited_is_met_before_the_script(
     assert finished.out == ""
     if number == signal.SIGINT:
         assert finished.status == 125
-        assert finished.err.startswith("credhelper: error: interrupted\n")
+        assert finished.err.startswith("credhelper-decrypt-run: error: interrupted\n")
     else:
         assert (finished.status, finished.err) == (-number, "")
 
@@ -329,6 +329,8 @@ def test_an_unexpected_failure_is_said_in_one_line(
     finally:
         namespace.unmount("/proc/sys/kernel")
     assert (finished.status, finished.out) == (125, "")
-    assert finished.err.startswith("credhelper: error: cannot become nobody: No such file")
+    assert finished.err.startswith(
+        "credhelper-decrypt-run: error: cannot become nobody: No such file"
+    )
     assert len(finished.err.splitlines()) == 2
     assert os.path.exists("/proc/sys/kernel/core_pattern")

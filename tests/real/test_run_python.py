@@ -299,7 +299,7 @@ def test_the_working_directory_is_not_searched_for_modules(
     write("print('wrong')", "json/tool.py")
     finished = decrypt_run("-m", "mine", cwd=scratch)
     assert finished.status == 127
-    assert finished.err.startswith("credhelper: error: there is no module mine")
+    assert finished.err.startswith("credhelper-decrypt-run: error: there is no module mine")
     assert decrypt_run("-m", "json.tool", input="1", cwd=scratch).out == "1\n"
 
 

@@ -62,7 +62,8 @@ def test_without_a_journal_it_says_so_once_and_goes_on(
         path.with_name("away").rename(path)
     assert finished.out == f"{len(VALUE)}\n"
     assert finished.err == (
-        "credhelper: note: not recorded in the journal: systemd-journald is not running\n"
+        "credhelper-decrypt-run: note: "
+        "not recorded in the journal: systemd-journald is not running\n"
     )
 
 

@@ -40,7 +40,7 @@ def bad(
             ["credhelper", "error"],
             ["credhelper", "hint"],
         ]
-        return finished.status, lines[0].removeprefix("credhelper: error: ")
+        return finished.status, lines[0].removeprefix("credhelper-decrypt-run: error: ")
 
     return run
 
@@ -131,8 +131,8 @@ def test_without_root(write: Writes, users: None) -> None:
     assert finished.status == 125
     assert finished.out == ""
     assert finished.err == (
-        "credhelper: error: credhelper-decrypt-run needs root\n"
-        f"credhelper: hint: sudo credhelper-decrypt-run -c key {script}\n"
+        "credhelper-decrypt-run: error: credhelper-decrypt-run needs root\n"
+        f"credhelper-decrypt-run: hint: sudo credhelper-decrypt-run -c key {script}\n"
     )
 
 
@@ -192,9 +192,9 @@ def test_a_container_that_may_not_mount(sealed: Sealed, write: Writes, decrypt_r
     finished = decrypt_run("-c", "my_api_key", str(script), before=drop)
     assert (finished.status, finished.out) == (125, "")
     assert finished.err == (
-        "credhelper: error: the credentials directory cannot be made: "
+        "credhelper-decrypt-run: error: the credentials directory cannot be made: "
         "fsopen: Operation not permitted\n"
-        "credhelper: hint: it needs CAP_SYS_ADMIN, which containers often lack: "
+        "credhelper-decrypt-run: hint: it needs CAP_SYS_ADMIN, which containers often lack: "
         "run it on the host\n"
     )
 
@@ -223,7 +223,7 @@ def test_out_of_memory(decrypt_run: Runs, scratch: Path) -> None:
     ]
     finished = decrypt_run(str(script), before=bound)
     assert (finished.status, finished.out) == (125, "")
-    assert finished.err.startswith("credhelper: error: out of memory\n")
+    assert finished.err.startswith("credhelper-decrypt-run: error: out of memory\n")
 
 
 def test_a_file_system_that_somebody_else_brought(
@@ -239,9 +239,9 @@ def test_a_file_system_that_somebody_else_brought(
         refused = decrypt_run("--root-owned", str(script))
         assert refused.status == 126
         assert refused.err.splitlines() == [
-            f"credhelper: error: {script} is on a file system mounted nosuid, "
+            f"credhelper-decrypt-run: error: {script} is on a file system mounted nosuid, "
             "whose owners mean nothing",
-            "credhelper: hint: copy it to one mounted without nosuid",
+            "credhelper-decrypt-run: hint: copy it to one mounted without nosuid",
         ]
         with pytest.raises(Untrusted) as caught:
             trust.open_file(str(script), trust.ROOT_ALONE)

@@ -249,7 +249,7 @@ def test_interrupted_while_it_decrypts(
             assert time.monotonic() < deadline
             time.sleep(0.01)
         terminal.send("\x03")
-        terminal.expect("credhelper: error: interrupted")
-        terminal.expect("credhelper: hint: nothing was run")
+        terminal.expect("credhelper-decrypt-run: error: interrupted")
+        terminal.expect("credhelper-decrypt-run: hint: nothing was run")
         assert terminal.wait() == 125
         assert b"started" not in terminal.shown

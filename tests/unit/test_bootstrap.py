@@ -89,5 +89,5 @@ def test_a_python_that_is_too_old(version: str, tmp_path: Path) -> None:
     finished = start(tmp_path, before=f"sys.version_info = {version}", source=b"print('started')")
     assert (finished.returncode, finished.stdout) == (125, "")
     error, hint = finished.stderr.splitlines()
-    assert error == f"credhelper: error: {sys.executable} is older than Python 3.11"
-    assert hint.startswith("credhelper: hint: ")
+    assert error == f"credhelper-decrypt-run: error: {sys.executable} is older than Python 3.11"
+    assert hint.startswith("credhelper-decrypt-run: hint: ")

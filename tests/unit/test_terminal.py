@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people see: one line an error, tables that fit, nothing that moves the cursor."""
+"""What people see on a terminal: tables that fit, questions, nothing that moves the cursor."""
 
 from __future__ import annotations
 
@@ -12,37 +12,13 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from credhelper.commands.cli import terminal
-from credhelper.errors import CredentialError
 
 
-def test_an_error_and_its_hint_are_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.error(CredentialError("credential a\nb is not there", "add it\x1b[2J"))
-    assert capsys.readouterr().err == (
-        "credhelper: error: credential a\\nb is not there\ncredhelper: hint: add it\\x1b[2J\n"
-    )
-
-
-@pytest.mark.parametrize("say", [terminal.complain, terminal.note, terminal.warn])
-def test_no_hint_no_line(say: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert callable(say)
-    say("something")
-    assert capsys.readouterr().err.count("\n") == 1
-    say("something", "way out")
-    assert capsys.readouterr().err.endswith("\ncredhelper: hint: way out\n")
-
-
-@given(st.text())
-def test_one_line(text: str) -> None:
-    assert terminal.one_line(text).isprintable()
-
-
-def test_a_table_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_in_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
     terminal.table(("NAME", "SIZE"), [("a", "1"), ("longer\n", "22")])
-    assert capsys.readouterr().out == "NAME      SIZE\na         1\nlonger\\n  22\n"
+    assert capfd.readouterr().out == "NAME      SIZE\na         1\nlonger\\n  22\n"
 
 
 ON_A_TERMINAL = """
@@ -81,9 +57,9 @@ def test_a_table_on_a_terminal_fits_and_respects_no_color(environment: dict[str,
     assert all(len(line) <= 80 for line in plain.splitlines())
 
 
-def test_no_progress_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_where_nobody_watches(capfd: pytest.CaptureFixture[str]) -> None:
     assert terminal.progress("unsealing") is None
-    assert capsys.readouterr().err == ""
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -111,9 +87,9 @@ def test_only_yes_is_yes(typed: str, answer: bool, monkeypatch: pytest.MonkeyPat
     assert terminal.confirmed("Remove it?") is answer
 
 
-def test_json_is_json_in_any_locale(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_json_in_any_locale(capfd: pytest.CaptureFixture[str]) -> None:
     terminal.print_json([{"name": "ü\udcff"}])
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert out.isascii()
     assert json.loads(out) == [{"name": "ü\udcff"}]
 

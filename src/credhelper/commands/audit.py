@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
+
+from credhelper.commands import messages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +104,6 @@ def record(
         # file names need not be text
         sendv(*(os.fsencode(f"{name}={value}") for name, value in {**own, **fields}.items()))
     except OSError as error:
-        print(f"credhelper: note: not recorded in the journal: {error}", file=sys.stderr)
+        messages.note(f"not recorded in the journal: {error}")
         return False
     return True

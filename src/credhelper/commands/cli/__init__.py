@@ -10,8 +10,9 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from credhelper.commands import installing
+from credhelper.commands import installing, messages
 from credhelper.commands.cli import terminal
+from credhelper.commands.run import hardening
 from credhelper.commands.version import VERSION
 from credhelper.errors import CredentialError, NotPermitted, UsageError
 
@@ -54,6 +55,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, f"see {self.prog} --help")
 
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
+        messages.say(message, end="")
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
@@ -82,8 +86,14 @@ def module(verb: str):  # type: ignore[no-untyped-def] # modules have no narrowe
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line ``argv`` (the process's own by default) and exits."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    terminal.prepare()
+    hardening.open_standard_streams()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it takes the exit status of children
+    sys.exit(messages.finish(_run(arguments)))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Runs the verb; its exit status. Every error ends here, in its two lines."""
+    doing = "credhelper"
     try:
         from credhelper.commands import (
             kernel,  # not before: libffi opens a file, as 0 where that is free
@@ -91,30 +101,27 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
         kernel.keep_memory_private()
         parsed = build_parser().parse_args(arguments)
+        doing = f"credhelper {parsed.verb}"
         if os.geteuid() != 0:
             raise NotPermitted(
-                f"credhelper {parsed.verb} needs root",
-                terminal.command(["sudo", "credhelper", *arguments]),
+                f"{doing} needs root", terminal.command(["sudo", "credhelper", *arguments])
             )
         if parsed.verb != "check":  # which tells what was left over
             installing.sweep()
-        status = module(parsed.verb).run(parsed)
-        sys.stdout.flush()
+        status: int = module(parsed.verb).run(parsed)
+        return status
     except CredentialError as error:
-        terminal.error(error)
-        status = error.exit_code
+        messages.error(error)
+        return error.exit_code
     except OSError as error:
-        status = 1
-        if isinstance(error.filename, str):
-            terminal.complain(f"{error.filename}: {error.strerror}", "mend that and run it again")
-        else:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is not flushed yet
-            if not isinstance(error, BrokenPipeError):  # what read the output has had enough
-                terminal.complain(
-                    f"standard output: {error.strerror}",
-                    "what is shown is incomplete; what was to be done is done",
-                )
+        what = error.filename if isinstance(error.filename, str) else doing
+        messages.error(f"{what}: {error.strerror or error}", "mend that and run it again")
+        return 1
+    except MemoryError:
+        messages.error(f"{doing}: out of memory", "free some, then run it again")
+        return 1
     except KeyboardInterrupt:
-        terminal.complain("interrupted", "what was in the store is whole; run it again")
-        status = 130
-    sys.exit(status)
+        messages.error("interrupted", "what was in the store is whole; run it again")
+        return 130
+    except SystemExit as ended:  # after --help and --version
+        return int(ended.code or 0)

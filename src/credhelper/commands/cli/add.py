@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, hostkey, installing
-from credhelper.commands.cli import binding, terminal, value
+from credhelper.commands import audit, hostkey, installing, messages
+from credhelper.commands.cli import binding, value
 from credhelper.errors import EncryptionFailed
 from credhelper.name import CredentialName
 
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise installing.already_there(name)
     secret, source = value.obtain(arguments)
     blob = put(name, secret, binding.chosen(arguments))
-    print(f"added {name}, bound to: {envelope.binding(blob).label}")
+    messages.say(f"added {name}, bound to: {envelope.binding(blob).label}")
     if arguments.delete_source and source:
         delete_source(source)
     return 0
@@ -44,7 +44,7 @@ def checked_name(text: str) -> CredentialName:
     """The name, with a warning where it is not the recommended form."""
     name = CredentialName(text)
     if name != name.recommended:
-        terminal.warn(f"{name} has capitals", f"the recommended form is {name.recommended}")
+        messages.warn(f"{name} has capitals", f"the recommended form is {name.recommended}")
     return name
 
 
@@ -73,8 +73,8 @@ def another_value(name: str) -> EncryptionFailed:
 def delete_source(source: value.Source) -> None:
     """Removes the plaintext file and says what that is worth."""
     source.delete()
-    print(f"removed {terminal.one_line(source.path)}")
-    terminal.warn(
+    messages.say(f"removed {messages.one_line(source.path)}")
+    messages.warn(
         "on an SSD, a snapshot, a journal or a backup its blocks may live on",
         "where that matters, have the provider revoke this key and rotate to a new one",
     )

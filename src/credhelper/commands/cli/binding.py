@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing
-from credhelper.commands import expiry
-from credhelper.commands.cli import terminal
+from credhelper.commands import expiry, messages
 from credhelper.errors import CredentialError, CredentialExpired
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class Bound:
             return self
         old = envelope.binding(blob)
         if old is envelope.UNKNOWN:
-            terminal.warn("the binding of the old credential is not known here: taking auto")
+            messages.warn("the binding of the old credential is not known here: taking auto")
         pcrs = self.tpm2_pcrs or envelope.tpm2_pcrs(blob)
         return replace(self, with_key=old.with_key, tpm2_pcrs=pcrs)
 
@@ -66,7 +65,7 @@ class Bound:
                 end = expiry.last_valid_second(name, old, allow_null=True, tpm2_device=device)
             if end is not None:
                 verb = "expires" if end >= time.time() else "expired"
-                terminal.note(
+                messages.note(
                     f"the old value of {name} {verb} on {expiry.shown(end)}, "
                     "the new one never expires: to have it expire, give --not-after="
                 )
@@ -94,5 +93,5 @@ def chosen(arguments: argparse.Namespace) -> Bound:
         not_after=arguments.not_after,
     )
     if bound.with_key == "null":
-        terminal.warn("the null key protects nothing: whoever can read the file has the value")
+        messages.warn("the null key protects nothing: whoever can read the file has the value")
     return bound

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
+from credhelper.commands import messages
 from credhelper.commands.check import machine, places, plaintext, scripts, sealed, sudoers
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import report, terminal
@@ -142,6 +143,6 @@ def _repaired(finding: Finding) -> bool:
     try:
         finding.repair()
     except OSError as error:
-        terminal.warn(f"{finding.subject} was left as it is: {error.strerror}", finding.mend)
+        messages.warn(f"{finding.subject} was left as it is: {error.strerror}", finding.mend)
         return False
     return True

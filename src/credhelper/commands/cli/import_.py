@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import audit, dotenv_import, hostkey, installing
-from credhelper.commands.cli import add, binding, terminal, value
+from credhelper.commands import audit, dotenv_import, hostkey, installing, messages
+from credhelper.commands.cli import add, binding, value
 from credhelper.errors import CredentialError, CredentialExists, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
     plan = dotenv_import.plan(source.value, selected)
     for text in plan.notes:
-        terminal.note(text)
+        messages.note(text)
     if arguments.delete_source and plan.leaves_values:
         raise UsageError(
             "--delete-source would lose the values that --select leaves out",
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.dry_run and changed:
         _install(changed, there, bound)
     _tell(plan.items, same, clashes, dry=arguments.dry_run)
-    print("\nto declare them, put this into the script:\n")
-    print(dotenv_import.metadata_block(plan.items), end="")
+    messages.say("\nto declare them, put this into the script:\n")
+    messages.say(dotenv_import.metadata_block(plan.items), end="")
     if arguments.delete_source and not arguments.dry_run:
         add.delete_source(source)
     return 0
@@ -131,4 +131,4 @@ def _tell(items: tuple[Item, ...], same: set[str], clashes: list[str], *, dry: b
     for item in items:
         done = "rotated" if item.name in clashes else "added"
         what = "unchanged" if item.name in same else f"{would}{done}"
-        print(f"{item.variable}: {item.name} {what}")
+        messages.say(f"{item.variable}: {item.name} {what}")

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
-from credhelper.commands import hostkey, inventory
+from credhelper.commands import hostkey, inventory, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, CredentialNotFound, UsageError
 
@@ -60,13 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
         terminal.print_json({**as_data(report), "not_unsealed": unsealed})
     else:
         _print(as_lines(report))
-        print(summary(report))
+        messages.say(summary(report))
     for failure in failures.values():
-        terminal.complain(f"not searched for: {failure.problem}", failure.hint)
+        messages.error(f"not searched for: {failure.problem}", failure.hint)
     for name in report.skipped:
-        terminal.warn(f"not searched for: the value of {name} is shorter than 8 bytes")
+        messages.warn(f"not searched for: the value of {name} is shorter than 8 bytes")
     for problem in report.problems:
-        terminal.complain(f"not searched: {problem.path}: {problem.reason}")
+        messages.error(f"not searched: {problem.path}: {problem.reason}")
     return 1 if report.hits or report.problems or failures else 0
 
 
@@ -107,14 +107,13 @@ def _print(lines: list[Line]) -> None:
     """Plain in a pipe, dressed on a terminal; never broken, for commands are copied from here."""
     if not sys.stdout.isatty():
         for line in lines:
-            print(terminal.one_line(line.text))
+            messages.say(messages.one_line(line.text))
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(no_color=not terminal.colourful(), highlight=False, soft_wrap=True)
+    console = terminal.console()
     for line in lines:
-        console.print(Text(terminal.one_line(line.text), style=line.style))
+        console.print(Text(messages.one_line(line.text), style=line.style), soft_wrap=True)
 
 
 class _Watch:
@@ -132,9 +131,9 @@ class _Watch:
         self._shown = True
         size = f"{report.size / 1e6:,.0f} MB"
         text = f"searching: {report.files:,} files, {report.objects:,} objects, {size}"
-        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+        messages.show(f"\r{text}\033[K")
 
     def clear(self) -> None:
         """Takes the line away."""
         if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            messages.show("\r\033[K")

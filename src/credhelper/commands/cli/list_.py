@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from credhelper import sealing, store
-from credhelper.commands import hostkey, inventory
+from credhelper.commands import hostkey, inventory, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, DecryptionFailed
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             alarming=4,
         )
     else:
-        terminal.note("there are no credentials", "add one: sudo credhelper add my_api_key")
+        messages.note("there are no credentials", "add one: sudo credhelper add my_api_key")
     return 1 if failures else 0
 
 

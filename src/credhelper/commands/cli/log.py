@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import audit, program
+from credhelper.commands import audit, messages, program
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, UsageError
 from credhelper.name import CredentialName
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             ],
         )
     else:
-        terminal.note("the journal has no records of that")
+        messages.note("the journal has no records of that")
     return 0
 
 

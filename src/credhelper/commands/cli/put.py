@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import audit, hostkey, installing
+from credhelper.commands import audit, hostkey, installing, messages
 from credhelper.commands.cli import add, binding, terminal, value
 from credhelper.errors import (
     CredentialError,
@@ -215,6 +215,6 @@ def _tell(steps: list[_Step], arguments: argparse.Namespace) -> None:
         return
     for step in steps:
         if arguments.dry_run:
-            print(f"{step.name}: would be {step.change}")
+            messages.say(f"{step.name}: would be {step.change}")
         else:
-            print(f"{step.change} {step.name}, bound to: {step.label}")
+            messages.say(f"{step.change} {step.name}, bound to: {step.label}")

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from credhelper import store
-from credhelper.commands import audit, installing
+from credhelper.commands import audit, installing, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialNotFound, UsageError
 from credhelper.name import shown
@@ -40,11 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             raise UsageError("removing without a terminal to ask on", "give --yes")
         if not terminal.confirmed(
-            f"Remove {terminal.one_line(name)}? Its value cannot be had back."
+            f"Remove {messages.one_line(name)}? Its value cannot be had back."
         ):
-            terminal.complain(f"{terminal.one_line(name)} was not removed")
+            messages.error(f"{messages.one_line(name)} was not removed")
             return 1
     installing.remove(name)
     audit.store_changed("remove", [name])
-    print(f"removed {terminal.one_line(name)}")
+    messages.say(f"removed {messages.one_line(name)}")
     return 0

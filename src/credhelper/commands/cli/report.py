@@ -8,6 +8,7 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from credhelper.commands import messages
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import terminal
 
@@ -80,18 +81,17 @@ def _as_data(finding: Finding) -> dict[str, str]:
 
 
 def _plain(text: str, _style: str, _hang: str | None, _styled: int = 0) -> None:
-    print(terminal.one_line(text))
+    messages.say(messages.one_line(text))
 
 
 def _dressed() -> _Write:
     """Writes styled, folded text; ``hang`` is what folded lines begin with, None not to fold."""
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(no_color=not terminal.colourful(), highlight=False)
+    console = terminal.console()
 
     def write(text: str, style: str, hang: str | None, styled: int = 0) -> None:
-        line = terminal.one_line(text)
+        line = messages.one_line(text)
         folded = [line]
         if hang is not None:  # else a command: to be copied in one piece
             folded = textwrap.wrap(

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, expiry, hostkey, installing, inventory
-from credhelper.commands.cli import binding, terminal
+from credhelper.commands import audit, expiry, hostkey, installing, inventory, messages
+from credhelper.commands.cli import binding
 from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
 from credhelper.name import CredentialName
 
@@ -47,18 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         for name in names:
             try:
                 said = _reseal(name, bound, allow_null=not arguments.all, dry=arguments.dry_run)
-                print(said, flush=True)
+                messages.say(said)
                 done += 1
             except CredentialError as error:
                 failed += 1
-                terminal.error(error)
+                messages.error(error)
     except KeyboardInterrupt:
-        terminal.complain(
+        messages.error(
             f"interrupted after {done} of {len(names)}", "each credential is whole: run it again"
         )
         return 130
     if failed and len(names) > 1:
-        terminal.complain(f"{failed} of {len(names)} failed", "those are as they were")
+        messages.error(f"{failed} of {len(names)} failed", "those are as they were")
     return 1 if failed else 0
 
 
@@ -71,7 +71,7 @@ def _names(arguments: argparse.Namespace) -> list[str]:
         raise UsageError("reseal what?", "give names, or --all")
     written = [entry for entry in inventory.entries() if str(entry.path.parent) == store.WRITTEN]
     if not written:
-        terminal.note(f"there are no credentials in {store.WRITTEN}")
+        messages.note(f"there are no credentials in {store.WRITTEN}")
     return [entry.name for entry in written]
 
 

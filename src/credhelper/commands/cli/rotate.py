@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import hostkey
+from credhelper.commands import hostkey, messages
 from credhelper.commands.cli import add, binding, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     secret, source = value.obtain(arguments)
     now = envelope.binding(add.put(name, secret, bound, replace=True)).label
     before = f", before: {was or 'damaged'}" if now != was else ""
-    print(
+    messages.say(
         f"rotated {name}, bound to: {now}{before}; "
         f"age of the value before: {terminal.age(old.status.st_mtime)}"
     )

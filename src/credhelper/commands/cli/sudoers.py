@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import program, sudoers, trust
+from credhelper.commands import messages, program, sudoers, trust
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
 
@@ -47,13 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     text = sudoers.drop_in(grant)
     _require_known(grant)
     if not arguments.install:
-        print(text, end="")
+        messages.say(text, end="")
         return 0
     target = Path(sudoers.DIRECTORY, sudoers.file_name(script))
     _install(text, target)
     how = "with their own password" if grant.password else "without a password"
-    print(f"{target}: {terminal.one_line(grant.whom)} may now type, {how}:")
-    print(f"  {terminal.command(grant.command)}")
+    messages.say(f"{target}: {messages.one_line(grant.whom)} may now type, {how}:")
+    messages.say(f"  {terminal.command(grant.command)}")
     return 0
 
 

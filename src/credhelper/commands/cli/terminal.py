@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people see: errors and hints, questions, tables."""
+"""What people see on a terminal: questions, tables, how far the work is."""
 
 from __future__ import annotations
 
@@ -9,53 +9,14 @@ import os
 import shlex
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from credhelper.commands.run import hardening
+from credhelper.commands import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from credhelper.errors import CredentialError
-
-
-def prepare() -> None:
-    """Opens closed standard streams on ``/dev/null``, and lets stdout show any file name."""
-    hardening.open_standard_streams()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def error(problem: CredentialError) -> None:
-    """Shows an error: one line that names the thing, one with the way out."""
-    complain(problem.problem, problem.hint)
-
-
-def complain(problem: str, hint: str = "") -> None:
-    """An error on stderr, and its hint."""
-    _say("error", problem, hint)
-
-
-def note(text: str, hint: str = "") -> None:
-    """Something worth knowing on stderr, and its hint."""
-    _say("note", text, hint)
-
-
-def warn(problem: str, hint: str = "") -> None:
-    """A warning on stderr, and its hint."""
-    _say("warning", problem, hint)
-
-
-def _say(kind: str, text: str, hint: str) -> None:
-    sys.stdout.flush()
-    print(f"credhelper: {kind}: {one_line(text)}", file=sys.stderr)
-    if hint:
-        print(f"credhelper: hint: {one_line(hint)}", file=sys.stderr)
-
-
-def one_line(text: str) -> str:
-    """``text`` without what would move the cursor or begin a new line."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    from rich.console import Console
 
 
 def command(words: Sequence[str]) -> str:
@@ -70,15 +31,35 @@ def colourful() -> bool:
     )
 
 
+class _Output(io.TextIOBase):
+    """Standard output for what writes to a file object, through the one writer."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        messages.say(text, end="")
+        return len(text)
+
+    def isatty(self) -> bool:
+        return sys.stdout.isatty()
+
+
+def console() -> Console:
+    """What prints dressed text on stdout."""
+    from rich.console import Console
+
+    return Console(file=cast("IO[str]", _Output()), no_color=not colourful(), highlight=False)
+
+
 def confirmed(question: str) -> bool:
     """Whether the person at the terminal answers yes."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    messages.show(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def print_json(data: object) -> None:
     """``data`` as JSON on stdout."""
-    print(json.dumps(data, indent=2))
+    messages.say(json.dumps(data, indent=2))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: int = -1) -> None:
@@ -87,12 +68,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: i
     The column with the index ``alarming`` holds problems.
     """
     if not sys.stdout.isatty():
-        lines = [[one_line(cell) for cell in line] for line in (headings, *rows)]
+        lines = [[messages.one_line(cell) for cell in line] for line in (headings, *rows)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
         for line in lines:
-            print("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+            messages.say("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -102,11 +82,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: i
             heading, overflow="fold", no_wrap=heading not in (headings[0], headings[-1])
         )
     for row in rows:
-        cells = [Text(one_line(cell)) for cell in row]
+        cells = [Text(messages.one_line(cell)) for cell in row]
         if alarming >= 0:
             cells[alarming].stylize("red")
         dressed.add_row(*cells)
-    Console(no_color=not colourful(), highlight=False).print(dressed)
+    console().print(dressed)
 
 
 def age(since: float) -> str:
@@ -125,6 +105,6 @@ def progress(what: str) -> Callable[[int, int], None] | None:
 
     def show(done: int, total: int) -> None:
         end = "\r\033[K" if done == total else "\r"
-        print(f"{what}: {done} of {total}", end=end, file=sys.stderr, flush=True)
+        messages.show(f"{what}: {done} of {total}{end}")
 
     return show

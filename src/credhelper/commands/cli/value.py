@@ -10,6 +10,7 @@ import sys
 import termios
 from typing import TYPE_CHECKING, Final
 
+from credhelper.commands import messages
 from credhelper.errors import InvalidValue, StoreFailed, SystemdMissing, UsageError
 from credhelper.sealing import MAXIMUM_VALUE_BYTES
 
@@ -98,7 +99,7 @@ def _ask(prompt: str) -> bytes:
         raise SystemdMissing(f"{ASK_PASSWORD} is missing", "pipe the value in") from None
     except KeyboardInterrupt:  # which ends it before it lets the terminal show again what is typed
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, modes)
-        print(file=sys.stderr)
+        messages.show("\n")
         raise
     if asked.returncode:
         raise InvalidValue("no value was typed", "nothing has changed")

@@ -12,7 +12,7 @@ import os
 import sys
 
 from credhelper import sealing, store
-from credhelper.commands import script, trust
+from credhelper.commands import messages, script, trust
 from credhelper.commands.run import hardening, identity, options
 from credhelper.commands.run.options import Options
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
@@ -26,18 +26,19 @@ if TYPE_CHECKING:
     from credhelper.commands.script import Script
     from credhelper.name import CredentialName
 
+_NAME: Final = "credhelper-decrypt-run"
 _RUNNER_CODES: Final = (125, 126, 127)
 
 
 def main() -> None:
     """Runs the command line of this process; ends the process on every error."""
+    messages.speak_as(_NAME)
     chosen = Options()
     try:
         hardening.open_standard_streams()
         chosen = options.parse(sys.argv[1:])
         if chosen.help or chosen.version:
             _tell(chosen)
-            return
         hardening.apply()
 
         invoking = identity.invoking_uid(os.environ)
@@ -120,16 +121,18 @@ def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, by
     return values
 
 
-def _tell(chosen: Options) -> None:
+def _tell(chosen: Options) -> NoReturn:
     from credhelper.commands.version import VERSION
 
-    print(options.help_text() if chosen.help else f"credhelper-decrypt-run {VERSION}")
+    messages.say(options.help_text() if chosen.help else f"{_NAME} {VERSION}")
+    sys.exit(messages.finish(0, RunnerFailed.exit_code))
 
 
 def _show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> NoReturn:
     from credhelper.commands.run import dry_run
 
-    sys.exit(0 if dry_run.show(plan, results) else RunnerFailed.exit_code)
+    status = 0 if dry_run.show(plan, results) else RunnerFailed.exit_code
+    sys.exit(messages.finish(status, RunnerFailed.exit_code))
 
 
 def _as_ours(error: BaseException) -> CredentialError:
@@ -145,9 +148,8 @@ def _as_ours(error: BaseException) -> CredentialError:
 
 def _fail(error: CredentialError, chosen: Options) -> NoReturn:
     from credhelper.commands import audit
-    from credhelper.commands.cli import terminal
 
-    terminal.error(error)
+    messages.error(error)
     target = chosen.target
     if target and os.geteuid() == 0:
         who = audit.invoking_user()

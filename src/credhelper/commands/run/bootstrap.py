@@ -10,6 +10,7 @@ import os
 import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+_NAME = "credhelper-decrypt-run"
 _TOO_OLD = 125
 
 
@@ -18,13 +19,14 @@ def main() -> None:
     with open(int(sys.argv[1]), "rb") as file:
         described = marshal.load(file)  # noqa: S302 # from the runner, in memory
     if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
-        print(f"credhelper: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
-        print("credhelper: hint: make the environment anew with a newer one", file=sys.stderr)
+        print(f"{_NAME}: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
+        print(f"{_NAME}: hint: make the environment anew with a newer one", file=sys.stderr)
         sys.exit(_TOO_OLD)
     sys.path.insert(0, os.path.join(_HERE, "importable"))
-    from credhelper.commands import kernel
+    from credhelper.commands import kernel, messages
     from credhelper.commands.run import python
 
+    messages.speak_as(_NAME)
     sys.path.append(sys.path.pop(0))  # for multiprocessing, which hands the path on
     kernel.keep_memory_private()
     script = python.PythonScript(**described)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from credhelper.commands import messages
 from credhelper.errors import CredentialError
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 def show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> bool:
     """Prints what would be run, and how; whether it could be."""
-    from credhelper.commands.cli.terminal import one_line
-
     owned = "root alone" if plan.options.root_owned else "root and the invoking user"
     lines = [
         ("script", plan.script.real or plan.script.path),
@@ -37,5 +36,5 @@ def show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> bool:
     if not results:
         lines.append(("credential", "none declared: load() decrypts on demand, as root"))
     for what, text in lines:
-        print(f"{what + ':':<13}{one_line(text)}")
+        messages.say(f"{what + ':':<13}{messages.one_line(text)}")
     return not any(isinstance(result, CredentialError) for result in results.values())

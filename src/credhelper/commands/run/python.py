@@ -11,6 +11,7 @@ import os
 import sys
 
 from credhelper import loading
+from credhelper.commands import messages
 from credhelper.commands.run import masking
 
 TYPE_CHECKING = False
@@ -78,10 +79,7 @@ def _mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
     short = masking.too_short(values)
     if short:
-        print(
-            f"credhelper: note: too short to be masked: {', '.join(short)}",
-            file=sys.stderr,
-        )
+        messages.note(f"too short to be masked: {', '.join(short)}")
     for masker in masking.install(values):
         loading.observe(masker.add)
 
