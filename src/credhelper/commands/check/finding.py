@@ -54,6 +54,11 @@ def command(*words: str) -> str:
     return shlex.join(["sudo", *words])
 
 
+def look(path: str) -> str:
+    """The command that shows what is at ``path``: where nothing else is safe to advise."""
+    return command("ls", "-ld", "--", path)
+
+
 def editor(path: str, line: int = 1) -> str:
     """The command that opens ``path`` at ``line`` in the editor of the one who types it."""
     return f'"${{EDITOR:-vi}}" +{line} {shlex.quote(path)}'

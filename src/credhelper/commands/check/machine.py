@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import sealing
 from credhelper.commands import hostkey, program
 from credhelper.commands.check import swap
-from credhelper.commands.check.finding import Area, Finding, Severity, command
+from credhelper.commands.check.finding import Area, Finding, Severity, command, look
 from credhelper.errors import SystemdMissing
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def host_key() -> Iterator[Finding]:
             "host-key-file",
             path,
             "is not a regular file, so systemd does not take it",
-            command("mv", "-n", path, "/root/credential.secret.strange"),
+            look(path),
         )
         return
     if status.st_size <= _HOST_KEY_HEAD_BYTES:
@@ -119,8 +119,8 @@ def host_key() -> Iterator[Finding]:
             "host-key-foreign",
             path,
             "is of another machine id: the next sealing or unsealing deletes it, and all that is "
-            "bound to it is lost. Put it aside; with its own /etc/machine-id it works again",
-            command("mv", "-n", path, "/root/credential.secret.foreign"),
+            "bound to it is lost. Keep a copy of it; with its own /etc/machine-id it works again",
+            command("cp", "-pn", path, "/root/credential.secret.foreign"),
         )
     if status.st_uid != 0:
         yield _finding(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import store
 from credhelper.commands.check.finding import Area, Finding, Severity, command
-from credhelper.commands.check.places import fitting_name
+from credhelper.commands.check.store import fitting_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

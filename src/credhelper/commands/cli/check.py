@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import sealing
 from credhelper.commands import messages
-from credhelper.commands.check import machine, places, plaintext, scripts, sealed, sudoers
+from credhelper.commands.check import credentials, machine, plaintext, scripts, store, sudoers
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import report, terminal
 from credhelper.errors import CredentialNotFound, SystemdMissing, UsageError
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         fixed = [finding for finding in found if _repaired(finding)]
         found = _findings(asked) if fixed else found
     facts = machine.facts() if asked.everything else []
-    facts += sealed.facts(_places(asked)) if asked.everything else []
+    facts += credentials.facts(_places(asked)) if asked.everything else []
     if arguments.json:
         terminal.print_json(report.as_data(facts, found, fixed))
     else:
@@ -81,8 +81,8 @@ def _asked(arguments: argparse.Namespace) -> _Asked:
     return _Asked(tuple(names), tuple(paths), arguments.max_age, arguments.allow_null)
 
 
-def _places(asked: _Asked) -> list[places.Place]:
-    there = places.places()
+def _places(asked: _Asked) -> list[store.Place]:
+    there = store.places()
     if not asked.names:
         return there
     chosen = [place for place in there if place.name in asked.names]
@@ -99,7 +99,7 @@ def _findings(asked: _Asked) -> list[Finding]:
     found: list[Finding] = []
     host_key = list(machine.host_key())
     chosen = _places(asked)
-    unsealed = sealed.unseal(
+    unsealed = credentials.unseal(
         chosen,
         allow_null=asked.allow_null,
         host_key_usable=not host_key,
@@ -108,22 +108,22 @@ def _findings(asked: _Asked) -> list[Finding]:
     names = {place.name for place in chosen}
     if asked.everything:
         found += machine.findings()
-        found += places.directory_findings()
+        found += store.directory_findings()
         found += plaintext.findings(names, unsealed.values)
         found += sudoers.findings()
     elif asked.names:
         found += host_key
     if asked.everything or asked.names:
         for place in chosen:
-            found += places.file_findings(place)
-        found += sealed.findings(
+            found += store.file_findings(place)
+        found += credentials.findings(
             chosen,
             unsealed,
             max_age_days=asked.max_age_days,
             tpm2_there=_tpm2_there(),
         )
     if asked.scripts and asked.names:  # a script may name any of them
-        names = {place.name for place in places.places()}
+        names = {place.name for place in store.places()}
     for path in asked.scripts:
         found += scripts.findings(path, names, unsealed.values)
     areas, severities = list(Area), list(Severity)

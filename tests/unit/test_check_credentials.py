@@ -11,18 +11,21 @@ import pytest
 
 from credhelper import store
 from credhelper.commands import expiry
-from credhelper.commands.check import sealed
-from credhelper.commands.check.places import Place
+from credhelper.commands.check import credentials
+from credhelper.commands.check.store import Place
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
     DamagedCredential,
+    DecryptionFailed,
+    HostKeyMissing,
     NameMismatch,
     NullKeyRefused,
     PCRsChanged,
     SealingTimeout,
     TPMLockedOut,
     TPMUnavailable,
+    WrongMachine,
 )
 
 HOST = b64encode(bytes.fromhex("5a1c6a86df9d4096b1d5a65e0862f19a") + bytes(80))
@@ -39,13 +42,13 @@ def findings(
     error: CredentialError | None = None, *, expiring: bool = False, **places: bytes
 ) -> list[tuple[str, str]]:
     there = [place(name, blob) for name, blob in places.items()] or [place()]
-    unsealed = sealed.Unsealed(
+    unsealed = credentials.Unsealed(
         values={} if error else {one.name: b"x" for one in there},
         errors={"a": error} if error else {},
         expiring=frozenset("a" if expiring else ""),
         untried=frozenset(),
     )
-    found = sealed.findings(there, unsealed, max_age_days=None, tpm2_there=True)
+    found = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=True)
     return [(finding.rule, finding.mend) for finding in found]
 
 
@@ -59,18 +62,22 @@ def mismatch(embedded: str) -> NameMismatch:
     ("error", "rule", "mend"),
     [
         (DamagedCredential("is damaged"), "does-not-unseal", "sudo credhelper rotate a"),
-        (PCRsChanged("x"), "does-not-unseal", "sudo credhelper rotate a"),
-        (TPMUnavailable("x"), "does-not-unseal", "sudo credhelper rotate a --with-key=host"),
+        (PCRsChanged("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
+        (WrongMachine("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
+        (HostKeyMissing("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
+        (DecryptionFailed("x"), "does-not-unseal", "sudo credhelper check a"),
+        (TPMUnavailable("x"), "does-not-unseal", "sudo credhelper check a"),
         (TPMLockedOut("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
         (SealingTimeout("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
         (NullKeyRefused("x"), "null-key", "sudo credhelper reseal a"),
         (
             mismatch("b"),
             "embedded-name",
-            f"sudo mv -n -- {store.WRITTEN}/a {store.WRITTEN}/b",
+            f"sudo systemd-creds decrypt --newline=no --name=b {store.WRITTEN}/a - "
+            "| sudo credhelper add b --stdin --exact",
         ),
-        (mismatch("../b"), "embedded-name", f"sudo rm -- {store.WRITTEN}/a"),
-        (mismatch(""), "embedded-name", f"sudo rm -- {store.WRITTEN}/a"),
+        (mismatch("../b"), "embedded-name", f"sudo ls -ld -- {store.WRITTEN}/a"),
+        (mismatch(""), "embedded-name", f"sudo ls -ld -- {store.WRITTEN}/a"),
     ],
 )
 def test_each_error_has_its_command(error: CredentialError, rule: str, mend: str) -> None:
@@ -98,13 +105,13 @@ def test_where_there_is_a_tpm_the_host_key_alone_is_noted() -> None:
 def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
     error = DamagedCredential("is damaged")
     there = [place(directory="/usr/lib/credstore.encrypted")]
-    unsealed = sealed.Unsealed({}, {"a": error}, frozenset(), frozenset())
-    (finding,) = sealed.findings(there, unsealed, max_age_days=None, tpm2_there=False)
+    unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset())
+    (finding,) = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=False)
     assert finding.mend == "sudo credhelper add a"
 
 
 def test_a_host_key_that_would_be_deleted_is_not_used() -> None:
-    unsealed = sealed.unseal([place()], allow_null=False, host_key_usable=False)
+    unsealed = credentials.unseal([place()], allow_null=False, host_key_usable=False)
     assert unsealed.untried == {"a"}
     assert not unsealed.errors
     assert not unsealed.values
@@ -112,7 +119,7 @@ def test_a_host_key_that_would_be_deleted_is_not_used() -> None:
 
 def test_how_many_are_bound_to_what() -> None:
     places = [place("a", HOST), place("b", HOST), place("c", TPM2), place("d", b"strange")]
-    assert sealed.facts(places) == [
+    assert credentials.facts(places) == [
         "4 credentials: 2 bound to host, 1 bound to tpm2, 1 bound to unknown"
     ]
-    assert sealed.facts([]) == ["no credentials yet"]
+    assert credentials.facts([]) == ["no credentials yet"]

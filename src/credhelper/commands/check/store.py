@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The credential store's directories and files as they lie there: kinds, owners, modes, names."""
+"""The credential store's directories and files as they lie there: kinds, owners, modes, names.
+
+No command that a finding advises removes, moves or replaces anything: what a unit loads is not
+known here (systemd.exec(5)).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import store
 from credhelper.commands import installing, trust
-from credhelper.commands.check.finding import Area, Finding, Severity, command
+from credhelper.commands.check.finding import Area, Finding, Severity, command, look
 from credhelper.errors import CredentialError, StoreFailed
 from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 # what is installed there is for every machine, and no secret: anybody may read it
 _PUBLIC: Final = ("/usr/",)
+_UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files they write
 _CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -47,7 +52,7 @@ class Place:
 def places() -> list[Place]:
     """Every file that the search path offers, by name; one that is shadowed is left out.
 
-    Read whatever the directory's owner and mode: those are findings of their own.
+    Directories are there too: units load whole ones (systemd.exec(5)). Read whatever the directory's owner and mode: those are findings of their own.
     """
     found: dict[str, Place] = {}
     for directory in store.SEARCHED:
@@ -108,8 +113,7 @@ def directory_findings() -> Iterator[Finding]:
                 "store-kind",
                 directory,
                 "is a symbolic link or not a directory, and is not used",
-                f"{command('mv', '-nT', directory, directory + '.strange')} && "
-                f"{command('install', '-d', '-m', '0700', directory)}",
+                look(directory),
             )
     yield from _leftovers()
 
@@ -143,32 +147,40 @@ def _directory(directory: str, status: os.stat_result) -> Iterator[Finding]:
 
 
 def _leftovers() -> Iterator[Finding]:
-    """Files with a dot in front: of an interrupted write, unless one is going on just now."""
+    """What an interrupted write left over, unless one is going on just now.
+
+    Ours are known by their names; any other with systemd's prefix of unfinished files may be
+    somebody's who is still writing.
+    """
     descriptor = _open(store.WRITTEN)
     if descriptor is None:
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        names = sorted(name for name in os.listdir(descriptor) if name.startswith("."))
+        names = sorted(name for name in os.listdir(descriptor) if name.startswith(_UNFINISHED))
     except OSError:
         return
     finally:
         os.close(descriptor)
     for name in names:
         path = f"{store.WRITTEN}/{name}"
+        ours = name.startswith(installing.LEFTOVER_PREFIX)
         yield _finding(
             Severity.WARNING,
             "leftover",
             path,
             "was left by an interrupted write, and is no credential",
-            command("rm", "-r", path),
-            installing.sweep if name.startswith(installing.LEFTOVER_PREFIX) else None,
+            command("rm", "-r", path) if ours else look(path),
+            installing.sweep if ours else None,
         )
 
 
 def file_findings(place: Place) -> Iterator[Finding]:
     """What is amiss with one file, without unsealing it."""
     path, status = place.path, place.status
+    if stat.S_ISDIR(status.st_mode):
+        yield from _sub_directory(path, status)
+        return
     if not stat.S_ISREG(status.st_mode):
         yield _kind(path, status)
         return
@@ -199,22 +211,27 @@ def file_findings(place: Place) -> Iterator[Finding]:
     )
 
 
+def _sub_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
+    """A directory of credentials, which units load whole: nobody but root may add to it."""
+    if reason := trust.danger(status, trust.ROOT_ALONE):
+        mend = command(*trust.mend(path, reason))
+        evidence = f"{reason}: so may what units load from it"
+        yield _finding(Severity.FAILURE, "store-directory", path, evidence, mend)
+
+
 def _kind(path: str, status: os.stat_result) -> Finding:
-    mend = command("mv", "-n", path, "/root/")
+    mend = look(path)
     what = "is not a file"
     if stat.S_ISLNK(status.st_mode):
         target = os.path.realpath(path)
         what = f"is a symbolic link to {target}, and is not followed"
-        mend = command("rm", path)
         if os.path.isfile(target):
             mend = command("install", "-m", "0600", target, path)  # replaces the link
-    elif not stat.S_ISDIR(status.st_mode):
-        mend = command("rm", path)
     return _finding(Severity.FAILURE, "file-kind", path, what, mend)
 
 
-def name_finding(place: Place, *, unseals: bool) -> Finding | None:
-    """What is amiss with the name; ``unseals`` tells whether the value can be had."""
+def name_finding(place: Place) -> Finding | None:
+    """What is amiss with the name of a credential that unseals."""
     try:
         CredentialName(place.name)
     except CredentialError as error:
@@ -225,20 +242,19 @@ def name_finding(place: Place, *, unseals: bool) -> Finding | None:
             return None
         severity, rule, evidence = Severity.NOTE, "name-capitals", "has capitals"
     better = fitting_name(place.name)
-    if not (unseals and better and place.is_written):
-        mend = command("rm", "--", place.path)
-    else:  # the value goes through a pipe: it cannot be had from there, nor from a file
-        mend = _renaming(place, better)
-        evidence += f"; {better} is the recommended form"
+    if not better:
+        return None
+    evidence += f"; {better} is the recommended form"
+    mend = copying(place, embedded=place.name, name=better)
     return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
 
 
-def _renaming(place: Place, better: str) -> str:
+def copying(place: Place, *, embedded: str, name: str) -> str:
+    """The command that seals the value again as ``name``; it goes through a pipe alone."""
     decrypt = command(
-        "systemd-creds", "decrypt", "--newline=no", f"--name={place.name}", place.path, "-"
+        "systemd-creds", "decrypt", "--newline=no", f"--name={embedded}", place.path, "-"
     )
-    add = command("credhelper", "add", better, "--stdin", "--exact")
-    return f"{decrypt} | {add} && {command('rm', '--', place.path)}"
+    return f"{decrypt} | {command('credhelper', 'add', name, '--stdin', '--exact')}"
 
 
 def fitting_name(text: str) -> str:

@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
 from credhelper.commands import expiry, hostkey
-from credhelper.commands.check.finding import Area, Finding, Severity, command
-from credhelper.commands.check.places import fitting_name, name_finding
+from credhelper.commands.check.finding import Area, Finding, Severity, command, look
+from credhelper.commands.check.store import copying, fitting_name, name_finding
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
+    DamagedCredential,
     NameMismatch,
     NullKeyRefused,
-    SealingTimeout,
-    TPMLockedOut,
-    TPMUnavailable,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from credhelper.commands.check.places import Place
+    from credhelper.commands.check.store import Place
 
 SOON_DAYS: Final = 14
 _DAY_SECONDS: Final = 86400
@@ -78,15 +76,18 @@ def findings(
     """What is amiss with each credential."""
     for place in places:
         if not place.blob and not store.file_danger(place.status):
-            what = "is larger than any credential" if place.status.st_size else "is empty"
-            yield _failure("damaged", place, what, _rotate(place))
+            if place.status.st_size:
+                what, mend = "is larger than any credential", look(place.path)
+            else:
+                what, mend = "is empty", _rotate(place)
+            yield _failure("damaged", place, what, mend)
         if error := unsealed.errors.get(place.name):
             yield _of_error(place, error)
         if place.name in unsealed.expiring:
             yield _expiring(place)
-        if name := name_finding(place, unseals=place.name in unsealed.values):
-            yield name
         if place.name in unsealed.values:
+            if name := name_finding(place):
+                yield name
             yield from _kept(place, max_age_days, tpm2_there=tpm2_there)
 
 
@@ -108,31 +109,31 @@ def _label(blob: bytes) -> str:
 
 
 def _of_error(place: Place, error: CredentialError) -> Finding:
-    """The finding that an error of unsealing is, with the command that fits it."""
+    """The finding that an error of unsealing is, with the command that fits it.
+
+    A new value is advised only where the old one is dead for certain: another TPM, other PCRs or
+    another host key may be back at the next boot.
+    """
     evidence = error.reason
     rule = "does-not-unseal"
-    mend = _rotate(place)
+    mend = command("credhelper", "check", place.name)
     if isinstance(error, NameMismatch):
-        rule, mend = "embedded-name", command("rm", "--", place.path)
-        right = f"{place.directory}/{error.embedded}"
-        if (
-            error.embedded
-            and error.embedded == fitting_name(error.embedded)
-            and not os.path.lexists(right)
-        ):
-            mend = command("mv", "-n", "--", place.path, right)
+        rule = "embedded-name"
         evidence = f"was sealed under the name {error.embedded}"
+        mend = look(place.path)
+        there = os.path.lexists(f"{store.WRITTEN}/{error.embedded}")
+        if error.embedded and error.embedded == fitting_name(error.embedded) and not there:
+            mend = copying(place, embedded=error.embedded, name=error.embedded)
     elif isinstance(error, CredentialExpired):
-        rule = "expired"
+        rule, mend = "expired", _rotate(place)
         if end := _end(place):
             evidence += f", on {expiry.shown(end)}"
+    elif isinstance(error, DamagedCredential):
+        mend = _rotate(place)
     elif isinstance(error, NullKeyRefused):
         rule, mend = "null-key", command("credhelper", "reseal", place.name)
-    elif isinstance(error, TPMUnavailable):
-        mend = command("credhelper", "rotate", place.name, "--with-key=host")
-    elif isinstance(error, TPMLockedOut | SealingTimeout):
+    elif error.hint:
         evidence += f" ({error.hint})"
-        mend = command("credhelper", "check", place.name)
     return _failure(rule, place, evidence, mend)
 
 
