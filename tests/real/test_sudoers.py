@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -82,9 +83,27 @@ def test_it_leaves_another_drop_in_alone(credhelper: Runs, report: str) -> None:
     assert finished.status == 1
     assert finished.err == (
         f"credhelper: error: {DROP_IN} is there and grants something else\n"
-        f"credhelper: hint: sudo rm {DROP_IN}\n"
+        f"credhelper: hint: look at it: sudo visudo -f {DROP_IN}\n"
     )
     assert DROP_IN.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["binary", "fifo", "directory", "link"])
+def test_what_is_no_text_is_left_alone(credhelper: Runs, report: str, kind: str) -> None:
+    if kind == "binary":
+        DROP_IN.write_bytes(b"\xff")
+    elif kind == "fifo":
+        os.mkfifo(DROP_IN)
+    elif kind == "directory":
+        DROP_IN.mkdir()
+    else:
+        DROP_IN.symlink_to("/nowhere")
+    before = DROP_IN.lstat()
+    finished = credhelper("sudoers", report, "--group", "root", "--install")
+    assert finished.status == 1
+    assert finished.err.startswith(f"credhelper: error: {DROP_IN}")
+    assert finished.err.count("\n") == 2
+    assert DROP_IN.lstat().st_ino == before.st_ino
 
 
 def test_a_symbolic_link_is_followed_to_what_is_granted(credhelper: Runs, report: str) -> None:

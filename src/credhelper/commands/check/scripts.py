@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Scripts: keys in their source, values that they show, credentials that they do not declare."""
+"""Scripts: keys in their source, values that they print, credentials that they do not declare.
+
+A look at the source, not a proof. A value is followed from ``load()`` into the names that it is
+assigned to, in the order of the lines, and no further.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +12,30 @@ import os
 import re
 import shlex
 import stat
+import warnings
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import script
-from credhelper.commands.check import values as follow_values
 from credhelper.commands.check.finding import Area, Finding, Severity, command, editor
 from credhelper.errors import CredentialError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _LARGEST_BYTES: Final = 16 << 20
 _SHORTEST_VALUE: Final = 8
-# how well-known services begin their keys
+# how well-known services begin their keys; from the beginning of a word, so that no text is
+# looked at twice
 _KEYS: Final = re.compile(
-    r"sk-[\w-]{20,}|sk_(?:live|test)_\w{16,}|gh[pousr]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}"
-    r"|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,}|npm_\w{36}"
-    r"|SG\.[\w-]{20,}\.[\w-]{20,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"(?<![\w-])(?:sk-[\w-]{20}|sk_(?:live|test)_\w{16}|gh[pousr]_\w{30}|github_pat_\w{22}"
+    r"|glpat-[\w-]{20}|xox[abprs]-[\w-]{10}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30}"
+    r"|npm_\w{36}|SG\.[\w-]{20,99}\.[\w-]{20}|eyJ[\w-]{10,999}\.eyJ[\w-]{10,}\.\w)"
+    r"|-----BEGIN [A-Z ]{0,99}PRIVATE KEY-----"
 )
-_SECRET_NAME: Final = re.compile(
-    r"(?:^|_)(?:api_?key|secret(?:_?key)?|access_?key|private_?key|auth_?key|token|passw(?:or)?d"
-    r"|passphrase|pwd)$",
-    re.IGNORECASE,
-)
-_PLACEHOLDER: Final = re.compile(
-    r"example|changeme|change_me|your|dummy|xxx|\.\.\.|[<>{}\s]|^\W*$", re.IGNORECASE
+_LOADERS: Final = ("load", "load_bytes")
+_LEVELS: Final = "debug info warning warn error exception critical fatal log".split()
+_RUNNING: Final = (
+    "run Popen call check_call check_output getoutput system popen execv execvp".split()
 )
 
 
@@ -57,23 +59,24 @@ def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> 
             evidence = f"declares {name}, which is not in the store"
             mend = command("credhelper", "add", name)
             yield Finding(Severity.WARNING, Area.SCRIPTS, "not-in-store", path, evidence, mend)
+    yield from _keys(path, source, values)
     if not _is_python(path, source):
-        yield from _known_keys(path, source)
         return
     try:
-        tree = ast.parse(source)
+        loaded, printed = _followed(source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         yield _finding(Severity.FAILURE, "syntax", path, line, "is not Python")
         return
-    yield from _literals(path, tree, values)
-    followed = follow_values.follow(tree)
-    for use in followed.uses:
-        what = "a credential" if use.credential == "?" else use.credential
-        severity = Severity.FAILURE if use.rule == "value-in-arguments" else Severity.WARNING
-        yield _finding(severity, use.rule, path, use.line, f"{use.how} the value of {what}")
-    if missing := sorted(set(followed.loaded) - declared):
-        yield _undeclared(path, source, missing, followed.loaded, has_block=has_block)
+    except (RecursionError, MemoryError):
+        evidence = "is nested too deeply to be looked at as Python"
+        yield _finding(Severity.WARNING, "syntax", path, 1, evidence)
+        return
+    for line, name, how in printed:
+        what = f"{how} the value of {name or 'a credential'}"
+        yield _finding(Severity.WARNING, "value-printed", path, line, what)
+    if missing := sorted(set(loaded) - declared):
+        yield _undeclared(path, source, missing, loaded, has_block=has_block)
 
 
 def _finding(severity: Severity, rule: str, path: str, line: int, evidence: str) -> Finding:
@@ -119,79 +122,153 @@ def _known_values(path: str, source: bytes, values: Mapping[str, bytes]) -> Iter
             )
 
 
-def _known_keys(path: str, source: bytes) -> Iterator[Finding]:
-    for number, line in enumerate(source.decode("utf-8", "replace").splitlines(), 1):
-        if _KEYS.search(line):
-            yield _key(path, number, "my_api_key", Severity.FAILURE, "holds a key")
-
-
-def _literals(path: str, tree: ast.Module, values: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Keys in the source: by their look, or by the name of what they are assigned to."""
-    known = {value.strip() for value in values.values()}
-    named = {id(node): name for node, name in _named_strings(tree)}
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
+def _keys(path: str, source: bytes, values: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Keys by their look, but for those that are told already, and better, as known values."""
+    text = source.decode("utf-8", "replace")
+    known = [value.strip() for value in values.values() if len(value.strip()) >= _SHORTEST_VALUE]
+    line = at = 0
+    for found in _KEYS.finditer(text):
+        line += text.count("\n", at, found.start())
+        at = found.start()
+        if any(text[at : at + len(value)].encode() == value for value in known):
             continue
-        text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
-        if text.encode("utf-8", "surrogatepass").strip() in known:
-            continue  # told already, and better
-        name = named.get(id(node), "")
-        if _KEYS.search(text):
-            what = f"{name or 'a string'} holds a key"
-            yield _key(path, node.lineno, name, Severity.FAILURE, what)
-        elif _SECRET_NAME.search(name) and _looks_secret(text):
-            what = f"{name} is set to a string that looks like a secret"
-            yield _key(path, node.lineno, name, Severity.WARNING, what)
+        yield Finding(
+            Severity.FAILURE,
+            Area.SCRIPTS,
+            "key-in-source",
+            path,
+            f'line {line + 1}: holds a key: seal it and write load("my_api_key") there',
+            f"{command('credhelper', 'add', 'my_api_key')} && {editor(path, line + 1)}",
+        )
 
 
-def _looks_secret(text: str) -> bool:
-    kinds = (str.isdigit, str.islower, str.isupper)
-    mixed = sum(any(map(kind, text)) for kind in kinds) >= 2
-    return len(text) >= _SHORTEST_VALUE and mixed and not _PLACEHOLDER.search(text)
+def _followed(source: bytes) -> tuple[dict[str, int], list[tuple[int, str, str]]]:
+    """What a program loads, by name and first line; and each line that shows a value, whose (empty
+    if unknown) and how.
+
+    Raises ``SyntaxError``, ``ValueError``, ``RecursionError`` and ``MemoryError``.
+    """
+    with warnings.catch_warnings(action="ignore"):  # such as of escapes that are none
+        nodes = [
+            node
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.stmt | ast.expr | ast.arg)
+        ]
+    loads = _loads(nodes)
+    held: dict[str, str] = {}
+    printed = []
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node, ast.arg):  # another scope's name
+            held.pop(node.arg, None)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.NamedExpr):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            value = _value_in(node.value, loads, held) if node.value else None
+            for target in targets:
+                if not isinstance(target, ast.Name):
+                    continue
+                if value is not None:
+                    held[target.id] = value
+                elif not isinstance(node, ast.AugAssign):
+                    held.pop(target.id, None)
+        elif isinstance(node, ast.Call) and (how := _shows(node)):
+            shown = (_value_in(argument, loads, held) for argument in _shown_arguments(node))
+            if (name := next((one for one in shown if one is not None), None)) is not None:
+                printed.append((node.lineno, name, how))
+    loaded: dict[str, int] = {}
+    for call in (node for node in nodes if isinstance(node, ast.Call) and id(node) in loads):
+        if name := loads[id(call)]:
+            loaded[name] = min(call.lineno, loaded.get(name, call.lineno))
+    return loaded, printed
 
 
-def _key(path: str, line: int, name: str, severity: Severity, what: str) -> Finding:
-    credential = re.sub(r"\W", "_", name.lower()).strip("_") or "my_api_key"
-    return Finding(
-        severity,
-        Area.SCRIPTS,
-        "key-in-source",
-        path,
-        f'line {line}: {what}: seal it and write load("{credential}") there',
-        f"{command('credhelper', 'add', credential)} && {editor(path, line)}",
-    )
+def _loads(nodes: Sequence[ast.AST]) -> dict[int, str]:
+    """The calls of the library's ``load()``, by identity, each with its credential (empty if that
+    is not written out); and ``reveal()``, which gives the value that is not masked."""
+    functions, modules = set(), set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module == "credhelper":
+            functions |= {a.asname or a.name for a in node.names if a.name in _LOADERS}
+        elif isinstance(node, ast.Import):
+            modules |= {a.asname or a.name for a in node.names if a.name == "credhelper"}
+    loads = {}
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=arguments) if name in functions:
+                pass
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=module), attr=name), args=arguments
+            ) if module in modules and name in _LOADERS:
+                pass
+            case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
+                arguments = []
+            case _:
+                continue
+        match arguments:
+            case [ast.Constant(value=str(credential)), *_]:
+                loads[id(node)] = credential
+            case _:
+                loads[id(node)] = ""
+    return loads
 
 
-def _named_strings(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
-    """Strings with the name of the variable, argument or key that they are given to."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            yield from ((node.value, _name(target)) for target in node.targets)
-        elif isinstance(node, ast.AnnAssign) and node.value:
-            yield node.value, _name(node.target)
-        elif isinstance(node, ast.keyword):
-            yield node.value, node.arg or ""
-        elif isinstance(node, ast.Dict):
-            yield from ((v, _name(k)) for k, v in zip(node.keys, node.values, strict=True) if k)
-        elif isinstance(node, ast.arguments):
-            positional = [*node.posonlyargs, *node.args][-len(node.defaults) :]
-            yield from ((d, a.arg) for a, d in zip(positional, node.defaults, strict=False))
-            yield from (
-                (d, a.arg) for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True) if d
-            )
+def _value_in(node: ast.expr, loads: Mapping[int, str], held: Mapping[str, str]) -> str | None:
+    """The credential whose value the expression is, or is put into text; None if there is none."""
+    left: list[ast.expr] = [node]
+    while left:
+        here = left.pop()
+        if id(here) in loads:
+            return loads[id(here)]
+        match here:
+            case ast.Name() if here.id in held:
+                return held[here.id]
+            case ast.BinOp():
+                left += [here.left, here.right]
+            case ast.JoinedStr() | ast.BoolOp():
+                left += here.values
+            case ast.List() | ast.Tuple():
+                left += here.elts
+            case ast.Dict():
+                left += here.values
+            case ast.FormattedValue() | ast.Starred() | ast.Subscript() | ast.NamedExpr():
+                left.append(here.value)
+            case ast.Call(func=ast.Attribute(attr="format")):
+                left += here.args
+            case ast.Call(func=ast.Attribute(value=text, attr="strip" | "decode" | "encode")):
+                left.append(text)
+            case ast.Call(func=ast.Name(id="str" | "repr")):
+                left += here.args
+    return None
 
 
-def _name(node: ast.expr) -> str:
+def _shows(call: ast.Call) -> str:
+    """How a call shows its arguments; empty if it does not."""
+    name = _last_name(call.func)
+    base = _last_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name in ("print", "pprint") or (name == "write" and base in ("stdout", "stderr")):
+        return "prints"
+    if name in _LEVELS and "log" in base.lower():
+        return "logs"
+    if name in _RUNNING and base in ("subprocess", "os"):
+        return "puts on a command line, for every user to see,"
+    return ""
+
+
+def _last_name(node: ast.expr) -> str:
+    """``c`` of ``a.b.c`` and of ``a.b.c(d)``."""
     match node:
-        case ast.Name():
-            return node.id
         case ast.Attribute():
             return node.attr
-        case ast.Constant(value=str()):
-            return str(node.value)
-        case ast.Subscript():
-            return _name(node.slice)
+        case ast.Name():
+            return node.id
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name
     return ""
+
+
+def _shown_arguments(call: ast.Call) -> list[ast.expr]:
+    """Of a program that is run, its command line: what goes to its input is not shown."""
+    runs = isinstance(call.func, ast.Attribute) and call.func.attr in _RUNNING
+    return call.args[:2] if runs else call.args
 
 
 def _undeclared(

@@ -52,7 +52,8 @@ class Place:
 def places() -> list[Place]:
     """Every file that the search path offers, by name; one that is shadowed is left out.
 
-    Directories are there too: units load whole ones (systemd.exec(5)). Read whatever the directory's owner and mode: those are findings of their own.
+    Directories are there too: units load whole ones (systemd.exec(5)). Read whatever the
+    directory's owner and mode: those are findings of their own.
     """
     found: dict[str, Place] = {}
     for directory in store.SEARCHED:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Look after the store: the machine and its host key, owners and modes, whether each credential
 unseals, under its name and for how long, plaintext beside it, what sudoers allows. With names, only
-those credentials; with scripts (a path), only those: keys in their source, values that they show,
+those credentials; with scripts (a path), only those: keys in their source, values that they print,
 credentials that they do not declare. Each finding comes with the command that mends it."""
 
 

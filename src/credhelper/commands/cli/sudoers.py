@@ -6,6 +6,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -80,10 +81,12 @@ def _root_owned(path: str) -> str:
 
 def _install(text: str, target: Path) -> None:
     """Puts ``text`` in place when visudo accepts it; never over a drop-in that says otherwise."""
-    with suppress(FileNotFoundError):
-        if target.read_text() == text:
+    if (there := _read(target)) is not None:
+        if there == text.encode():
             return
-        raise CredentialError(f"{target} is there and grants something else", f"sudo rm {target}")
+        raise CredentialError(
+            f"{target} is there and grants something else", f"look at it: sudo visudo -f {target}"
+        )
     try:
         # a name with a dot is none that sudo reads
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -103,6 +106,21 @@ def _install(text: str, target: Path) -> None:
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(directory)
     os.close(directory)
+
+
+def _read(path: Path) -> bytes | None:
+    """What is in the file at ``path``: None where there is none; empty for what is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CredentialError(f"{path}: {error.strerror}", f"look at it: ls -ld {path}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return b""
+    with open(descriptor, "rb") as file:
+        return file.read()
 
 
 def _require_accepted(path: str) -> None:
