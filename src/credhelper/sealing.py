@@ -7,6 +7,8 @@ refuses becomes a typed error (see ``refusals``).
 
 from __future__ import annotations
 
+import errno
+
 from credhelper import envelope
 from credhelper.errors import (
     CredentialError,
@@ -239,10 +241,14 @@ def _process(argv: list[str], stdin: bytes) -> Process:
             f"{SYSTEMD_CREDS} is missing", "install systemd 250 or newer (package systemd)"
         ) from None
     except OSError as error:
-        raise StoreFailed(
-            f"systemd-creds cannot be started: {error.strerror}",
-            "free memory, processes or descriptors (ulimit -a), then try again",
-        ) from None
+        way_out = "free memory, processes or descriptors (ulimit -a), then try again"
+        if error.errno in (errno.EACCES, errno.EPERM):
+            way_out = (
+                "something keeps this process from executing programs: noexec or intercept in "
+                "sudoers(5) (exempt it: Defaults!/usr/bin/credhelper-decrypt-run !noexec, "
+                "!intercept), NoExecPaths= or SystemCallFilter= in the unit"
+            )
+        raise StoreFailed(f"systemd-creds cannot be started: {error.strerror}", way_out) from None
 
 
 def _outcome(process: Process, name: str, failure: type[CredentialError]) -> bytes:

@@ -20,6 +20,7 @@ from tests.real.hostile import (
     Attack,
     Judge,
     both,
+    grant,
     made,
 )
 from tests.real.running import ALICE, BOB, VALUE
@@ -197,3 +198,18 @@ def test_options_of_sudo(caller: str, name: str, judge: Judge) -> None:
     """Mostly refused by sudo; what it grants bob does nothing for him."""
     both(judge, Attack(CALLERS[caller], options=OPTIONS[name]).run())
     assert list(HACKED.iterdir()) == []
+
+
+@pytest.mark.parametrize("setting", ["noexec", "intercept"])
+def test_a_sudo_that_lets_nothing_be_executed(setting: str, judge: Judge) -> None:
+    """Nobody is told to free memory: the message names what sudo was told."""
+    assert judge
+    drop_in = grant("strict", f"Defaults:alice {setting}\n")
+    try:
+        finished = Attack(ALICE).run()
+    finally:
+        drop_in.unlink()
+    assert (finished.status, finished.out) == (125, "")
+    assert "systemd-creds cannot be started: " in finished.err
+    assert f"{setting}" in finished.err.partition("hint: ")[2]
+    assert not (HACKED / "0").exists()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -162,6 +163,21 @@ def test_a_variable_cannot_hold_a_zero_byte(
         assert (finished.status, finished.out) == (125, "")
         assert "credential binary holds a zero byte" in finished.err
         assert "secret" not in finished.err
+
+
+def test_a_variable_that_the_kernel_would_not_take(
+    sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    """Nothing that the script starts could be executed with it, and no other program at all."""
+    most = 32 * os.sysconf("SC_PAGE_SIZE") - 1 - len("BLOB=")
+    sealed("large", b"x" * (most + 1))
+    sealed("fits", b"y" * most)
+    for text in ("print('started')", "#!/bin/sh\necho started"):
+        refused = decrypt_run("-e", "BLOB=large", str(write(text)))
+        assert (refused.status, refused.out) == (125, "")
+        assert "credential large is too long for the variable BLOB" in refused.err
+        assert f"one holds {most + 5} bytes at most" in refused.err
+        assert decrypt_run("-e", "BLOB=fits", str(write(text))).out == "started\n"
 
 
 def test_values_of_every_byte_arrive_whole(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
+_STRING_PAGES: Final = 32  # MAX_ARG_STRLEN of linux/binfmts.h: of one string, whatever the stack
 SHARED: Final = "/run/credentials"  # systemd's own place: systemd.exec(5)
 
 
@@ -49,10 +50,17 @@ def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) ->
 
 def check_variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> None:
     """Raises :class:`RunnerFailed` for a value of ``wanted`` that no environment variable holds."""
-    for name in wanted.values():
+    most = _STRING_PAGES * os.sysconf("SC_PAGE_SIZE") - 1  # and a zero at the end
+    for variable, name in wanted.items():
         if b"\0" in values[name]:
             raise RunnerFailed(
                 f"credential {name} holds a zero byte, which no variable can",
+                "read it from $CREDENTIALS_DIRECTORY",
+            )
+        if len(variable) + 1 + len(values[name]) > most:
+            raise RunnerFailed(
+                f"credential {name} is too long for the variable {variable}: "
+                f"with its name, one holds {most} bytes at most (execve(2))",
                 "read it from $CREDENTIALS_DIRECTORY",
             )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import re
@@ -18,7 +19,19 @@ if TYPE_CHECKING:
     from credhelper.commands.run.planning import Plan
 
 _BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap.py")
+_NOT_ALLOWED: Final = (
+    "look at its mode, for noexec among the options of its file system, for noexec and intercept "
+    "in sudoers(5), and for NoExecPaths= and SystemCallFilter= of the unit"
+)
 _MARSHAL_VERSION: Final = 2  # the last that every Python 3 reads
+
+_WAYS_OUT: Final = {
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.E2BIG: "the arguments and the environment are too long together: pass less of them",
+    errno.ENOEXEC: "it is no program for this machine, and has no #! line",
+    errno.ENOMEM: "free memory, then try again",
+}
 
 
 def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) -> NoReturn:
@@ -44,7 +57,8 @@ def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) 
         os.execve(program, argv, os.environ)  # noqa: S606 # no shell: that is meant
     except OSError as error:
         raise Untrusted(
-            f"{argv[0]} cannot be executed: {error.strerror}", "look at its mode and its #! line"
+            f"{argv[0]} cannot be executed: {error.strerror}",
+            _WAYS_OUT.get(error.errno, "look at its mode and its #! line"),
         ) from None
 
 
