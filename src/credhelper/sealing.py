@@ -241,14 +241,16 @@ def _process(argv: list[str], stdin: bytes) -> Process:
             f"{SYSTEMD_CREDS} is missing", "install systemd 250 or newer (package systemd)"
         ) from None
     except OSError as error:
+        reason = error.strerror
         way_out = "free memory, processes or descriptors (ulimit -a), then try again"
-        if error.errno in (errno.EACCES, errno.EPERM):
+        if error.errno in (errno.EACCES, errno.EPERM, -1):  # -1: posix_spawn(3) of sudo's noexec
+            reason = "it may not be executed"
             way_out = (
-                "something keeps this process from executing programs: noexec or intercept in "
-                "sudoers(5) (exempt it: Defaults!/usr/bin/credhelper-decrypt-run !noexec, "
-                "!intercept), NoExecPaths= or SystemCallFilter= in the unit"
+                "look for noexec and intercept in sudoers(5), which a line exempts from, "
+                "Defaults!/usr/bin/credhelper-decrypt-run !noexec, !intercept; and for "
+                "NoExecPaths= and SystemCallFilter= in the unit"
             )
-        raise StoreFailed(f"systemd-creds cannot be started: {error.strerror}", way_out) from None
+        raise StoreFailed(f"systemd-creds cannot be started: {reason}", way_out) from None
 
 
 def _outcome(process: Process, name: str, failure: type[CredentialError]) -> bytes:

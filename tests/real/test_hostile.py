@@ -203,7 +203,7 @@ def test_options_of_sudo(caller: str, name: str, judge: Judge) -> None:
 @pytest.mark.parametrize("setting", ["noexec", "intercept"])
 def test_a_sudo_that_lets_nothing_be_executed(setting: str, judge: Judge) -> None:
     """Nobody is told to free memory: the message names what sudo was told."""
-    assert judge
+    assert judge.trees
     drop_in = grant("strict", f"Defaults:alice {setting}\n")
     try:
         finished = Attack(ALICE).run()

@@ -58,7 +58,7 @@ def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) 
     except OSError as error:
         raise Untrusted(
             f"{argv[0]} cannot be executed: {error.strerror}",
-            _WAYS_OUT.get(error.errno, "look at its mode and its #! line"),
+            _WAYS_OUT.get(error.errno or 0, "look at its mode and its #! line"),
         ) from None
 
 
