@@ -33,6 +33,7 @@ __credhelper_option 'put rotate remove check reseal log' -a '(__credhelper_names
 __credhelper_option 'check import leaks sudoers' -F
 
 __credhelper_option 'add put rotate' -l stdin -d 'Read the value from standard input'
+__credhelper_option 'add put rotate' -l multiline -d 'Read several lines, up to Control-D'
 __credhelper_option 'add put rotate' -l from-file -r -F -d 'Read the value from a file'
 __credhelper_option 'add put rotate' -l exact -d 'Keep a trailing newline'
 __credhelper_option 'add put rotate import' -l delete-source -d 'Remove the file in the end'

@@ -400,12 +400,96 @@ def test_hung_up(prompt: Terminal) -> None:
     assert terminal.process.returncode is not None
 
 
-@pytest.mark.usefixtures("nothing_written")
-def test_too_long_to_be_typed(credhelper: Runs) -> None:
-    long = Hidden("x" * 1500 + "\n")
+def test_a_long_token_can_be_typed(credhelper: Runs) -> None:
+    token = "x" * 2046
+    long = Hidden(token + "\n")
     finished = credhelper("add", "k", tty=[("Value of k:", long), ("again:", long)])
+    assert finished.status == 0, finished.out
+    assert unseal(STORE / "k") == token.encode()
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_too_long_to_be_typed_is_said_at_once(credhelper: Runs) -> None:
+    """Where systemd-ask-password has dropped some of it: it sounds the bell then."""
+    long = Hidden("x" * 2100 + "\n")
+    finished = credhelper("add", "k", tty=[("Value of k:", long)])
     assert finished.status == 1
     assert "credhelper: error: the value of k is too long to be typed\n" in finished.out
+    assert "again" not in finished.out
+
+
+PEM = "-----BEGIN X-----\nSECRETLINE1\nSECRETLINE1\n-----END X-----\n"
+
+
+def in_a_shell(environment: dict[str, str], command: str) -> Terminal:
+    """A shell on a terminal that types ``command``; its prompt is ``ready# ``."""
+    words = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    terminal = Terminal(words, env=environment | {"PS1": "ready# ", "HISTFILE": ""})
+    terminal.expect("ready# ")
+    terminal.send(command + "\n")
+    return terminal
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_pasted_lines_reach_no_shell(environment: dict[str, str]) -> None:
+    command = " ".join([*launcher("credhelper"), "add", "pem"])
+    with in_a_shell(environment, command) as terminal:
+        terminal.expect("Value of pem:")
+        terminal.send(Hidden(PEM))
+        terminal.expect("credhelper: error: the value of pem has more than one line")
+        terminal.expect("--multiline")
+        terminal.expect("ready# ")
+        terminal.send("history; stty -a; exit\n")
+        terminal.wait()
+    assert b"SECRETLINE" not in terminal.shown
+    assert b" echo " in terminal.shown
+
+
+@pytest.mark.parametrize("verb", ["add", "rotate"])
+def test_several_lines(verb: str, credhelper: Runs, sealed: Callable[..., Path]) -> None:
+    if verb == "rotate":
+        sealed("pem", "old")
+    pasted = Hidden(PEM + "mistake\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x04")
+    finished = credhelper(verb, "pem", "--multiline", tty=[("then Control-D", pasted)])
+    assert finished.status == 0, finished.out
+    assert "credhelper: note: read 4 lines\n" in finished.out
+    assert "SECRETLINE" not in finished.out
+    assert unseal(STORE / "pem").decode() == PEM
+
+
+@pytest.mark.parametrize("option", [[], ["--multiline"]], ids=["a line", "several lines"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.usefixtures("nothing_written")
+def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(
+    number: signal.Signals, option: list[str], environment: dict[str, str]
+) -> None:
+    argv = ["/bin/sh", "-c", 'echo $$; exec "$@"', "sh", *launcher("credhelper"), "add", "k"]
+    with Terminal([*argv, *option], env=environment) as terminal:
+        before = termios.tcgetattr(terminal.master)
+        pid = int(terminal.expect("\r\n"))
+        terminal.expect("Value of k")
+        terminal.send(Hidden("sk-12"))
+        os.kill(pid, number)
+        assert terminal.wait() == 130
+        assert termios.tcgetattr(terminal.master) == before
+        assert b"credhelper: error: interrupted" in terminal.shown
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_killed_systemd_ask_password_leaves_the_terminal_as_it_was(
+    environment: dict[str, str],
+) -> None:
+    argv = ["/bin/sh", "-c", 'echo $$; exec "$@"', "sh", *launcher("credhelper"), "add", "k"]
+    with Terminal(argv, env=environment) as terminal:
+        before = termios.tcgetattr(terminal.master)
+        pid = int(terminal.expect("\r\n"))
+        terminal.expect("Value of k")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        assert len(children) == 1
+        os.kill(int(children[0]), signal.SIGKILL)
+        assert terminal.wait() == 1
+        assert termios.tcgetattr(terminal.master) == before
+        assert b"credhelper: error: no value was typed" in terminal.shown
 
 
 @pytest.mark.usefixtures("nothing_written")

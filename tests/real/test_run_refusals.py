@@ -37,8 +37,8 @@ def bad(
         assert finished.out == ""
         lines = finished.err.splitlines()
         assert [line.split(": ")[:2] for line in lines] == [
-            ["credhelper", "error"],
-            ["credhelper", "hint"],
+            ["credhelper-decrypt-run", "error"],
+            ["credhelper-decrypt-run", "hint"],
         ]
         return finished.status, lines[0].removeprefix("credhelper-decrypt-run: error: ")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from credhelper import store
-from credhelper.commands.cli import value
+from credhelper.commands.cli import prompt, value
 from credhelper.errors import InvalidValue, NotPermitted, StoreFailed, SystemdMissing
 
 
@@ -64,9 +64,9 @@ def test_without_systemd_ask_password(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(master), os.fdopen(slave) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        monkeypatch.setattr(value, "ASK_PASSWORD", "/nowhere/systemd-ask-password")
+        monkeypatch.setattr(prompt, "ASK_PASSWORD", "/nowhere/systemd-ask-password")
         with pytest.raises(SystemdMissing, match="is missing"):
-            value._typed("my_api_key")
+            prompt.typed("my_api_key")
 
 
 def test_an_ordinary_user_is_told_how_a_script_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:

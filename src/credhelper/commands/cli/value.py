@@ -5,26 +5,24 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 import sys
-import termios
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from credhelper.commands import messages
-from credhelper.errors import InvalidValue, StoreFailed, SystemdMissing, UsageError
+from credhelper.commands.cli import prompt
+from credhelper.errors import InvalidValue, StoreFailed, UsageError
 from credhelper.sealing import MAXIMUM_VALUE_BYTES
 
 if TYPE_CHECKING:
     import argparse
-
-ASK_PASSWORD: Final = "/usr/bin/systemd-ask-password"  # noqa: S105 # a program's path
-_TYPED_MAXIMUM: Final = 1000  # terminals and systemd-ask-password cut longer lines
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options to a verb's parser."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--stdin", action="store_true", help="read the value from standard input")
+    source.add_argument(
+        "--multiline", action="store_true", help="type or paste several lines, up to Control-D"
+    )
     source.add_argument("--from-file", metavar="PATH", help="read the value from a file, exactly")
     parser.add_argument(
         "--delete-source",
@@ -45,14 +43,17 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
     if arguments.delete_source and not arguments.from_file:
         raise UsageError("--delete-source goes with --from-file", "there is no file to delete")
     source = None
+    exact = arguments.exact
     if arguments.from_file:
         source = Source(arguments.from_file)
         value = source.value
     elif arguments.stdin or not sys.stdin.isatty():
         value = _piped(name)
+    elif arguments.multiline:
+        value, exact = prompt.typed_lines(name), True
     else:
-        value = _typed(name)
-    if not (arguments.exact or arguments.from_file) and value.endswith(b"\n"):
+        value = prompt.typed(name)
+    if not (exact or arguments.from_file) and value.endswith(b"\n"):
         value = value[: -2 if value.endswith(b"\r\n") else -1]
     if not value:
         raise InvalidValue(f"the value of {name} is empty", "nothing has changed; give it a value")
@@ -71,39 +72,6 @@ def _piped(name: str) -> bytes:
             f"the value of {name} has more than {MAXIMUM_VALUE_BYTES} bytes", "systemd's limit"
         )
     return value
-
-
-def _typed(name: str) -> bytes:
-    first = _ask(f"Value of {name}:")
-    if not first.strip(b"\n"):
-        return b""
-    if first != _ask(f"Value of {name}, again:"):
-        raise InvalidValue(f"the two values of {name} differ", "nothing has changed; try again")
-    if len(first) > _TYPED_MAXIMUM:
-        raise InvalidValue(
-            f"the value of {name} is too long to be typed", "pipe it in, with --stdin"
-        )
-    return first
-
-
-def _ask(prompt: str) -> bytes:
-    modes = termios.tcgetattr(sys.stdin)
-    try:
-        asked = subprocess.run(
-            [ASK_PASSWORD, "--timeout=0", prompt],
-            stdout=subprocess.PIPE,
-            env={"PATH": "/usr/bin", "LC_ALL": "C.UTF-8", "TERM": os.environ.get("TERM", "dumb")},
-            check=False,
-        )
-    except FileNotFoundError:
-        raise SystemdMissing(f"{ASK_PASSWORD} is missing", "pipe the value in") from None
-    except KeyboardInterrupt:  # which ends it before it lets the terminal show again what is typed
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, modes)
-        messages.show("\n")
-        raise
-    if asked.returncode:
-        raise InvalidValue("no value was typed", "nothing has changed")
-    return asked.stdout
 
 
 class Source:
