@@ -127,17 +127,24 @@ def _given(name: str) -> bytes | None:
     return data
 
 
+def _holds_any(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))
+    except OSError:
+        return False
+
+
 def _explained(error: CredentialError, name: str) -> CredentialError:
     """An error of the store, with what a caller that was handed a directory has to know."""
     if not isinstance(error, CredentialNotFound | NotPermitted):
         return error
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if directory and not os.path.isdir(directory):
+    if directory and not _holds_any(directory):
         return CredentialNotFound(
-            f"credential {name} cannot be read: there is no {directory}, "
+            f"credential {name} cannot be read: nothing is in {directory}, "
             "which $CREDENTIALS_DIRECTORY names",
-            "what closes the descriptors that it inherits needs "
-            "credhelper-decrypt-run --share-with-children",
+            "only what the script itself starts sees it: not what systemd, a container engine or "
+            "at(1) starts on its behalf",
         )
     if directory:
         return CredentialNotFound(

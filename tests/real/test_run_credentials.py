@@ -44,7 +44,7 @@ def test_declared_ones_are_there_without_decrypting_again(
         "True",
         "True",
         "True",
-        "0o40700 0o100400",
+        "0o40500 0o100400",
         "Read-only file system",
     ]
 

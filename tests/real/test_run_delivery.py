@@ -4,20 +4,30 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 import credhelper
-from tests.real.conftest import Runs, launcher
-from tests.real.running import VALUE, Sealed, Writes, nothing_left
+from credhelper.commands.run.delivery import PLACE
+from tests.real import namespace
+from tests.real.conftest import ROOT, Finished, Runs, launcher
+from tests.real.running import ALICE, VALUE, Sealed, Writes, nothing_left
 
 pytest_plugins = ("tests.real.runner_fixtures",)
+
+# linux/mount.h
+_MS_BIND: Final = 0x1000
+_MS_REC: Final = 0x4000
+_MS_PRIVATE: Final = 0x40000
+_MS_SHARED: Final = 0x100000
 
 SOURCE = str(Path(credhelper.__file__).parents[1])
 
@@ -37,72 +47,265 @@ def test_variables_are_not_in_the_environment_that_others_read(
     assert decrypt_run("-e", "X=my_api_key", str(script)).out == "False True\n0\n"
 
 
+AS = {"root": [], "user": ["--user", "alice"], "invoking user": ["--as-invoking-user"]}
+
 CHILDREN = """\
-    import os, subprocess, sys
+    import os, subprocess
     path = os.environ["CREDENTIALS_DIRECTORY"] + "/my_api_key"
-    number = os.spawnl(os.P_WAIT, "/usr/bin/test", "test", "-r", path)
-    print("inherits:", number)
+    print("inherits:", os.spawnl(os.P_WAIT, "/usr/bin/test", "test", "-r", path))
     print("closes:", subprocess.run(["/usr/bin/test", "-r", path]).returncode)
-    keep = [int(os.environ["CREDENTIALS_DIRECTORY"].rpartition("/")[2])] if "fd" in path else []
-    print("passed on:", subprocess.run(["/usr/bin/test", "-r", path], pass_fds=keep).returncode)
-    print("path:", os.environ["CREDENTIALS_DIRECTORY"])
+    print("path:", path)
     print("mounts:", open("/proc/self/mountinfo").read().count("ramfs"))
     """
 
 
-def test_children_that_inherit_the_descriptor_see_the_directory(
-    sealed: Sealed, write: Writes, decrypt_run: Runs
+@pytest.mark.parametrize("there", ["nothing", "systemd's", "both"])
+def test_every_child_sees_the_directory_and_nothing_else_does(
+    there: str, sealed: Sealed, write: Writes, decrypt_run: Runs
 ) -> None:
-    sealed("my_api_key", VALUE)
-    lines = decrypt_run("-c", "my_api_key", str(write(CHILDREN))).out.splitlines()
-    assert lines[:3] == ["inherits: 0", "closes: 1", "passed on: 0"]
-    assert re.fullmatch(r"path: /proc/self/fd/\d+", lines[3])
-    assert lines[4] == "mounts: 0"
-
-
-@pytest.mark.parametrize("share", [True, False])
-def test_a_child_that_closed_the_directory_is_told_what_it_needs(
-    share: bool, sealed: Sealed, write: Writes, decrypt_run: Runs
-) -> None:
-    store = sealed("my_api_key", VALUE)
-    script = write(  # without the store, as for a child that is not root
-        f"""\
-        import os, subprocess
-        os.unlink({str(store)!r})
-        code = "import sys; sys.path.append({SOURCE!r}); import credhelper; "
-        code += "credhelper.load('my_api_key')"
-        run = subprocess.run(["/usr/bin/python3", "-I", "-c", code], stderr=subprocess.PIPE)
-        print(run.returncode, run.stderr.decode())
-        """
-    )
-    options = ["--share-with-children"] if share else []
-    out = decrypt_run(*options, "-c", "my_api_key", str(script)).out
-    assert out.startswith("0 \n" if share else "1 Traceback")
-    assert share == ("credhelper-decrypt-run --share-with-children" not in out)
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_shared_with_children_that_close_descriptors(
-    there: bool, sealed: Sealed, write: Writes, decrypt_run: Runs
-) -> None:
-    directory = Path("/run/credentials")
-    if directory.exists():
-        directory.rmdir()
-    if there:
-        directory.mkdir(0o755)
+    shutil.rmtree("/run/credentials", ignore_errors=True)
+    if there != "nothing":
+        Path("/run/credentials").mkdir(0o755)
+    if there == "both":
+        Path(PLACE).mkdir(0o755)
     sealed("my_api_key", VALUE)
     before = Path("/proc/self/mountinfo").read_text()
-    finished = decrypt_run("--share-with-children", "-c", "my_api_key", str(write(CHILDREN)))
+    finished = decrypt_run("-c", "my_api_key", str(write(CHILDREN)))
     assert finished.out.splitlines() == [
         "inherits: 0",
         "closes: 0",
-        "passed on: 0",
-        "path: /run/credentials",
+        f"path: {PLACE}/my_api_key",
         "mounts: 1",
     ]
     assert Path("/proc/self/mountinfo").read_text() == before
-    assert list(directory.iterdir()) == []
-    assert directory.stat().st_mode & 0o7777 == 0o755
+    assert list(Path(PLACE).iterdir()) == []
+    for directory in (PLACE, "/run/credentials"):
+        assert Path(directory).stat().st_mode & 0o7777 == 0o755
+
+
+def test_what_another_process_starts_is_told_that_it_is_outside(
+    sealed: Sealed, write: Writes, decrypt_run: Runs, users: None
+) -> None:
+    """Here: what enters the machine's mount namespace, as what systemd-run(1) starts is in."""
+    assert users is None
+    sealed("my_api_key", VALUE)
+    code = f"import sys; sys.path.append({SOURCE!r}); import credhelper; "
+    code += "credhelper.load('my_api_key')"
+    script = write(
+        f"""\
+        #!/bin/bash
+        nsenter --target {os.getpid()} --mount setpriv --reuid={ALICE.uid} --clear-groups \\
+            python3 -I -c "{code}"
+        """
+    )
+    finished = decrypt_run("-c", "my_api_key", str(script))
+    assert finished.status == 1
+    assert f"cannot be read: nothing is in {PLACE}" in finished.err
+    assert "only what the script itself starts sees it" in finished.err
+
+
+def test_the_option_of_old_is_accepted_with_a_note(
+    sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    sealed("my_api_key", VALUE)
+    finished = decrypt_run("--share-with-children", "-c", "my_api_key", str(write("print('ran')")))
+    assert finished == Finished(
+        0,
+        b"ran\n",
+        b"credhelper: note: --share-with-children is ignored: every child sees the credentials\n",
+    )
+
+
+TOOLS = """\
+#!/bin/bash
+cd "$(mktemp -d)"
+realpath "$CREDENTIALS_DIRECTORY" "$CREDENTIALS_DIRECTORY/key"
+(cd "$CREDENTIALS_DIRECTORY" && pwd -P)
+find "$CREDENTIALS_DIRECTORY" -type f
+cp -r "$CREDENTIALS_DIRECTORY" copy && cmp copy/key "$1" && find copy | sort
+tar -C "$CREDENTIALS_DIRECTORY" -cf - . | tar -tf - | sort
+ssh-keygen -y -f "$1" | cut -d' ' -f1,3
+chmod -R u+w . && rm -r "$PWD"
+"""
+
+
+@pytest.mark.parametrize("user", AS)
+def test_tools_find_a_directory_as_any_other(
+    user: str, sealed: Sealed, write: Writes, decrypt_run: Runs, users: None, scratch: Path
+) -> None:
+    assert users is None
+    made = ["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "comment"]
+    subprocess.run([*made, "-f", str(scratch / "key")], check=True)
+    sealed("key", (scratch / "key").read_bytes())
+    finished = decrypt_run(
+        *(*AS[user], "-c", "key", str(write(TOOLS)), "{key}"), env={"SUDO_UID": str(ALICE.uid)}
+    )
+    assert (finished.status, finished.err) == (0, "")
+    assert finished.out.splitlines() == [
+        PLACE,
+        f"{PLACE}/key",
+        PLACE,
+        f"{PLACE}/key",
+        "copy",
+        "copy/key",
+        "./",
+        "./key",
+        "ssh-ed25519 comment",
+    ]
+
+
+@contextmanager
+def shared(*directories: str) -> Iterator[None]:
+    """The directories are mounts that propagate, as all are where systemd runs."""
+    for directory in directories:
+        namespace.mount("none", directory, "", _MS_SHARED)
+    try:
+        yield
+    finally:
+        for directory in directories:
+            namespace.mount("none", directory, "", _MS_PRIVATE)
+
+
+def test_all_other_mounts_are_seen_by_the_run_and_by_the_machine(
+    sealed: Sealed, write: Writes, environment: dict[str, str]
+) -> None:
+    """Below ``/run`` as well as elsewhere, such as those of ``ip netns`` and of other units."""
+    sealed("my_api_key", VALUE)
+    ours = ["/run/ours", "/tmp/scratch/ours"]
+    theirs = ["/run/credentials/@system", "/tmp/scratch/theirs"]
+    for directory in (*ours, *theirs):
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    script = write(
+        f"""\
+        import os, subprocess
+        for directory in {ours}:
+            subprocess.run(["/bin/mount", "-t", "tmpfs", "of the script", directory], check=True)
+        print(open(os.environ["CREDENTIALS_DIRECTORY"] + "/my_api_key").read(), flush=True)
+        input()
+        print([os.path.exists(directory + "/file") for directory in {theirs}])
+        """
+    )
+    argv = [*launcher("credhelper-decrypt-run"), "-c", "my_api_key", str(script)]
+    with (
+        shared("/run", "/tmp"),
+        subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        ) as process,
+    ):
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"[credential my_api_key]\n"
+            seen = Path("/proc/self/mountinfo").read_text()
+            assert "ramfs" not in seen
+            for directory in ours:
+                assert f" {directory} " in seen
+                namespace.unmount(directory)
+            for directory in theirs:
+                namespace.mount("of the machine", directory, "tmpfs", 0)
+                Path(directory, "file").touch()
+            assert process.communicate(b"\n", 30)[0] == b"[True, True]\n"
+        finally:
+            process.kill()
+            for directory in (*ours, *theirs):
+                while os.path.ismount(directory):
+                    namespace.unmount(directory)
+
+
+@pytest.mark.parametrize("user", ["root", "user"])
+def test_runs_within_runs_and_beside_them(
+    user: str, sealed: Sealed, write: Writes, decrypt_run: Runs, users: None
+) -> None:
+    """A script that calls the runner through sudo, several times at once."""
+    assert users is None
+    for name in ("outer", "inner"):
+        sealed(name, f"the value of {name}")
+    inner = write(
+        """\
+        #!/bin/bash
+        ls "$CREDENTIALS_DIRECTORY"; cat "$CREDENTIALS_DIRECTORY/inner"; echo; id -un
+        sleep .1
+        """,
+        "inner.sh",
+    )
+    start = ["/usr/bin/sudo", "-n", *launcher("credhelper-decrypt-run"), *AS[user], "-c", "inner"]
+    outer = write(
+        f"""\
+        import os, subprocess, sys
+        runs = [subprocess.Popen({[*start, str(inner)]}, stdout=-1) for _ in range(4)]
+        print({{run.communicate()[0] for run in runs}}, {{run.returncode for run in runs}})
+        print(os.listdir(os.environ["CREDENTIALS_DIRECTORY"]))
+        print(subprocess.run(["/bin/ls", os.environ["CREDENTIALS_DIRECTORY"]], stdout=-1).stdout)
+        """
+    )
+    finished = decrypt_run("-c", "outer", str(outer), env={"SUDO_UID": str(ALICE.uid)})
+    name = "alice" if user == "user" else "root"
+    assert finished.out.splitlines() == [
+        f"{{b'inner\\nthe value of inner\\n{name}\\n'}} {{0}}",
+        "['outer']",
+        "b'outer\\n'",
+    ]
+
+
+def test_in_a_chroot_whose_run_is_a_plain_directory(
+    sealed: Sealed, write: Writes, environment: dict[str, str], scratch: Path
+) -> None:
+    sealed("my_api_key", VALUE)
+    root = scratch / "root"
+    bound = [Path(path) for path in ("/usr", "/etc", "/var/lib", "/proc", "/dev", str(ROOT))]
+    try:
+        for path in bound:
+            place = root / path.relative_to("/")
+            place.mkdir(parents=True, exist_ok=True)
+            namespace.mount(str(path), str(place), "", _MS_BIND | _MS_REC)
+        for name in ("bin", "lib", "lib64", "sbin"):
+            (root / name).symlink_to(f"usr/{name}")
+        for name in ("run", "tmp"):
+            (root / name).mkdir()
+        shutil.copy(write(CHILDREN), root / "tmp")
+        argv = [*launcher("credhelper-decrypt-run"), "-c", "my_api_key", "/tmp/script.py"]
+        with shared("/tmp"):
+            before = Path("/proc/self/mountinfo").read_text()
+            finished = subprocess.run(
+                ["/usr/sbin/chroot", str(root), *argv],
+                capture_output=True,
+                env=environment,
+                check=False,
+            )
+            assert Path("/proc/self/mountinfo").read_text() == before
+        assert (finished.returncode, finished.stdout.decode().splitlines()) == (
+            0,
+            ["inherits: 0", "closes: 0", f"path: {PLACE}/my_api_key", "mounts: 1"],
+        ), finished.stderr
+    finally:
+        for path in bound:
+            namespace.unmount(str(root / path.relative_to("/")))
+
+
+REFUSED = {
+    ("unshare", "EPERM"): ("Operation not permitted", "it needs CAP_SYS_ADMIN, which containers"),
+    ("mkdir", "EROFS"): ("/run/credentials: Read-only file system", "give this system a /run that"),
+    ("fsopen", "ENOSYS"): ("Function not implemented", "it needs Linux 5.12 or newer"),
+}
+
+
+@pytest.mark.parametrize(("call", "error"), REFUSED)
+def test_what_stands_in_the_way_is_named(
+    call: str, error: str, sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    """strace has the kernel refuse, as containers, read-only systems and old ones do."""
+    shutil.rmtree("/run/credentials", ignore_errors=True)
+    sealed("my_api_key", VALUE)
+    strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    finished = decrypt_run(
+        *("-c", "my_api_key", str(write("print('started')"))),
+        before=[*strace, "-e", f"inject={call}:error={error}"],
+        measured=False,
+    )
+    assert (finished.status, finished.out) == (125, "")
+    problem, hint = REFUSED[call, error]
+    assert "the credentials directory cannot be made: " in finished.err
+    assert problem in finished.err
+    assert hint in finished.err
 
 
 def test_a_run_without_credentials_has_no_directory(write: Writes, decrypt_run: Runs) -> None:
@@ -134,10 +337,8 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("share", [[], ["--share-with-children"]])
 def test_a_killed_run_leaves_nothing(
     kind: str,
-    share: list[str],
     sealed: Sealed,
     write: Writes,
     environment: dict[str, str],
@@ -146,11 +347,11 @@ def test_a_killed_run_leaves_nothing(
 ) -> None:
     sealed("my_api_key", VALUE)
     assert environment_of_venv.exists()
-    Path("/run/credentials").mkdir(exist_ok=True)
+    Path(PLACE).mkdir(parents=True, exist_ok=True)
     script = write(KINDS[kind])
     before = nothing_left()
     with subprocess.Popen(
-        [*launcher("credhelper-decrypt-run"), *share, "-e", "K=my_api_key", str(script)],
+        [*launcher("credhelper-decrypt-run"), "-e", "K=my_api_key", str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -194,6 +395,6 @@ def test_no_command_line_ever_holds_a_value(
     finally:
         done.set()
         thread.join()
-    assert any(b"/proc/self/fd/" in line and b"/my_api_key" in line for line in seen)
+    assert any(f"{PLACE}/my_api_key".encode() in line for line in seen)
     assert any(b"systemd-creds" in line for line in seen)
     assert not [line for line in seen if VALUE.encode() in line]

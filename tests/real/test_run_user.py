@@ -151,13 +151,12 @@ def test_nothing_of_it_comes_back(write: Writes, decrypt_run: Runs) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("share", [[], ["--share-with-children"]])
 def test_no_other_process_of_the_user_sees_into_it(
-    kind: str, share: list[str], write: Writes, environment: dict[str, str]
+    kind: str, write: Writes, environment: dict[str, str]
 ) -> None:
-    """Nor into a child that it starts, whether that inherits the directory or not."""
+    """Nor into a child that it starts."""
     script = write(KINDS[kind].replace("{child}", CHILDREN[kind]))
-    with running(script, environment, "--user", "alice", *share, lines=2) as (process, lines):
+    with running(script, environment, "--user", "alice", lines=2) as (process, lines):
         child, pid = lines
         assert int(pid) == process.pid
         try:
@@ -231,13 +230,12 @@ def test_the_directory_is_theirs_alone(write: Writes, decrypt_run: Runs) -> None
             print(error.strerror)
         """
     )
-    for share in ([], ["--share-with-children"]):
-        finished = decrypt_run("--user", "alice", *share, "-c", "my_api_key", str(script))
-        assert finished.out.splitlines() == [
-            f"0o40700 {ALICE.uid} {ALICE.uid}",
-            f"0o100400 {ALICE.uid} {ALICE.uid}",
-            "Read-only file system",
-        ]
+    finished = decrypt_run("--user", "alice", "-c", "my_api_key", str(script))
+    assert finished.out.splitlines() == [
+        f"0o40500 {ALICE.uid} {ALICE.uid}",
+        f"0o100400 {ALICE.uid} {ALICE.uid}",
+        "Read-only file system",
+    ]
 
 
 def test_the_keyrings_of_the_caller_stay_behind(write: Writes, decrypt_run: Runs) -> None:

@@ -83,7 +83,7 @@ def test_a_directory_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file))
-    with pytest.raises(credhelper.CredentialNotFound, match="there is no /"):
+    with pytest.raises(credhelper.CredentialNotFound, match="nothing is in /"):
         credhelper.load("a")
 
 

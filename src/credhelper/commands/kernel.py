@@ -43,8 +43,13 @@ MOUNT_ATTR_NODEV: Final = 0x4
 MOUNT_ATTR_NOEXEC: Final = 0x8
 MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
 _MOUNT_ATTR_BYTES: Final = 4 * 8  # of struct mount_attr
-MS_REC: Final = 0x4000
-MS_SLAVE: Final = 0x80000
+MOVE_MOUNT_T_EMPTY_PATH: Final = 0x40
+MOVE_MOUNT_SET_GROUP: Final = 0x100
+STATX_ATTR_MOUNT_ROOT: Final = 0x2000
+_STATX_WORDS: Final = 256 // 8  # of struct statx; the second one holds the attributes
+OPEN_TREE_CLONE: Final = 1
+OPEN_TREE_CLOEXEC: Final = os.O_CLOEXEC
+MS_PRIVATE: Final = 0x40000
 CLONE_NEWNS: Final = 0x20000
 
 PR_SET_DUMPABLE: Final = 4
@@ -62,6 +67,7 @@ CAPABILITY_VERSION_3: Final = 0x20080522
 # The calls for which libc has no function, by number. The younger ones: asm-generic, the same on
 # every architecture of Fedora.
 _NUMBERS: Final = {
+    "open_tree": 428,
     "move_mount": 429,
     "fsopen": 430,
     "fsconfig": 431,
@@ -146,16 +152,58 @@ def make_read_only(mount: int) -> None:
     _call("mount_setattr", *where, byref(attributes), _MOUNT_ATTR_BYTES)
 
 
-def private_mounts() -> None:
-    """Moves this process into a mount namespace that the rest of the system does not see."""
+def own_mounts() -> None:
+    """Moves this process into a mount namespace of its own (mount_namespaces(7)).
+
+    Mounts go on to propagate both ways. Raises ``OSError``.
+    """
     _call("unshare", CLONE_NEWNS)
-    _call("mount", None, b"/", None, MS_REC | MS_SLAVE, None)
 
 
-def attach(mount: int, directory: str) -> None:
-    """Attaches the detached mount to ``directory`` (move_mount(2)). Raises ``OSError``."""
-    path = os.fsencode(directory)
-    _call("move_mount", mount, b"", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
+def real_root() -> None:
+    """Makes the root of the mount namespace the root directory and the working directory of this
+    process, which a chroot(2) may have changed. Raises ``OSError``."""
+    process = os.pidfd_open(os.getpid())
+    try:
+        _call("setns", process, CLONE_NEWNS)
+    finally:
+        os.close(process)
+
+
+def is_mount() -> bool:
+    """Whether the working directory is the root of a mount (statx(2)). Raises ``OSError``."""
+    found = (_Unsigned64 * _STATX_WORDS)()
+    _call("statx", AT_FDCWD, b".", 0, 0, byref(found))
+    return bool(found[1] & STATX_ATTR_MOUNT_ROOT)
+
+
+def twin() -> int:
+    """The descriptor of a detached mount of the working directory, which has all that mounts
+    propagate to and from (open_tree(2)). Raises ``OSError``."""
+    return _call("open_tree", AT_FDCWD, b".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+
+
+def stop_propagation() -> None:
+    """Has nothing propagate to or from the mount whose root is the working directory.
+
+    Raises ``OSError``, EINVAL where that is not the root of a mount.
+    """
+    _call("mount", None, b".", None, MS_PRIVATE, None)
+
+
+def propagate_as(mount: int) -> None:
+    """Has mounts propagate again, as they do with ``mount``, a :func:`twin`, to and from the mount
+    whose root is the working directory. Since Linux 5.15. Raises ``OSError``."""
+    _call("move_mount", mount, b"", AT_FDCWD, b".", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_SET_GROUP)
+
+
+def attach(mount: int, directory: int) -> None:
+    """Attaches the detached mount to the directory behind the descriptor (move_mount(2)).
+
+    Raises ``OSError``.
+    """
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    _call("move_mount", mount, b"", directory, b"", flags)
 
 
 def set_capabilities(permitted: int, inheritable: int) -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The credentials directory: a ramfs that is in no mount table and is never swapped."""
+"""The credentials directory: a ramfs, never swapped, that the run alone sees."""
 
 from __future__ import annotations
 
+import errno
 import os
 
 from credhelper.commands import kernel
+from credhelper.commands.run import mounts
 from credhelper.errors import RunnerFailed
 
 TYPE_CHECKING = False
@@ -14,38 +16,63 @@ if TYPE_CHECKING:
     from typing import Final
 
 _STRING_PAGES: Final = 32  # MAX_ARG_STRLEN of linux/binfmts.h: of one string, whatever the stack
-SHARED: Final = "/run/credentials"  # systemd's own place: systemd.exec(5)
+PLACE: Final = "/run/credentials/credhelper-decrypt-run"  # beside those of units: systemd.exec(5)
+_HINTS: Final = {
+    errno.EPERM: "it needs CAP_SYS_ADMIN, which containers often lack: run it on the host",
+    errno.ENOSYS: "it needs Linux 5.12 or newer",
+    errno.EROFS: "give this system a /run that can be written to, such as a tmpfs",
+    errno.ENOENT: "give this system a /run that can be written to, such as a tmpfs",
+}
 
 
-def deliver(values: Mapping[str, bytes], uid: int, gid: int, *, shared: bool) -> str:
+def deliver(values: Mapping[str, bytes], uid: int, gid: int) -> str:
     """The path of a directory with one file per value, read-only, for the user ``uid`` alone.
 
-    It is gone with the last process that holds its descriptor, which this one leaves open.
-    ``shared`` attaches it in a mount namespace that only this process and its children see.
+    This process and what it starts see it, and nobody else; it is gone with the last of them.
     Raises :class:`RunnerFailed`.
     """
     try:
         mount = kernel.ramfs(0o700)
-        for name, value in values.items():
-            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400, dir_fd=mount)
-            try:
-                view = memoryview(value)
-                while view:
-                    view = view[os.write(file, view) :]
-                os.fchown(file, uid, gid)
-            finally:
-                os.close(file)
-        os.chown(".", uid, gid, dir_fd=mount)
-        kernel.make_read_only(mount)
-        if shared:
-            return _attached(mount)
-        os.set_inheritable(mount, True)
+        try:
+            for name, value in values.items():
+                _write(name, value, mount, uid, gid)
+            os.chmod(".", 0o500, dir_fd=mount)
+            os.chown(".", uid, gid, dir_fd=mount)
+            kernel.make_read_only(mount)
+            _make_place()
+            mounts.attach_unseen(mount, PLACE)
+        finally:
+            os.close(mount)
     except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
         raise RunnerFailed(
-            f"the credentials directory cannot be made: {error.strerror}",
-            "it needs CAP_SYS_ADMIN, which containers often lack: run it on the host",
+            f"the credentials directory cannot be made: {where}{error.strerror}",
+            _HINTS.get(error.errno or 0, "see credhelper-decrypt-run(8)"),
         ) from None
-    return f"/proc/self/fd/{mount}"
+    return PLACE
+
+
+def _write(name: str, value: bytes, directory: int, uid: int, gid: int) -> None:
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400, dir_fd=directory)
+    try:
+        view = memoryview(value)
+        while view:
+            view = view[os.write(file, view) :]
+        os.fchown(file, uid, gid)
+    finally:
+        os.close(file)
+
+
+def _make_place() -> None:
+    """It stays, and stays empty: the rest of the system has the same ``/run``."""
+    if os.path.exists(PLACE):
+        return
+    for directory in (os.path.dirname(PLACE), PLACE):
+        try:
+            os.mkdir(directory)
+        except FileExistsError:  # by systemd, or another run
+            continue
+        os.chmod(directory, 0o755)  # noqa: S103 # as systemd makes it, whatever the umask
 
 
 def check_variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> None:
@@ -63,13 +90,3 @@ def check_variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> N
                 f"with its name, one holds {most} bytes at most (execve(2))",
                 "read it from $CREDENTIALS_DIRECTORY",
             )
-
-
-def _attached(mount: int) -> str:
-    kernel.private_mounts()
-    if not os.path.exists(SHARED):  # it stays: the rest of the system has the same /run
-        os.mkdir(SHARED)
-        os.chmod(SHARED, 0o755)  # noqa: S103 # as systemd makes it, whatever the umask
-    kernel.attach(mount, SHARED)
-    os.close(mount)
-    return SHARED

@@ -25,16 +25,17 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
     Returns the fields with which to record what the script decrypts on demand. Raises
     :class:`credhelper.errors.RunnerFailed`.
     """
+    if plan.options.share_with_children:
+        from credhelper.commands import messages
+
+        messages.note("--share-with-children is ignored: every child sees the credentials")
     delivery.check_variables(plan.variables, values)
     record = _record(plan, digest)
     os.environ.clear()
     os.environ.update(plan.environment)
     if values:
         os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
-            values,
-            plan.account.pw_uid,
-            plan.account.pw_gid,
-            shared=plan.options.share_with_children,
+            values, plan.account.pw_uid, plan.account.pw_gid
         )
     if plan.account.pw_uid:
         identity.become(plan.account)

@@ -24,7 +24,7 @@ OPTIONS: Final = (
     ("", "--as-invoking-user", "", "decrypt as root, then become the user who called sudo"),
     ("", "--user", "NAME", "decrypt as root, then become NAME"),
     ("", "--keep-environment", "VAR", "let the caller's VAR through (repeatable)"),
-    ("", "--share-with-children", "", "let children that close descriptors see credentials"),
+    ("", "--share-with-children", "", "ignored: every child sees the credentials"),
     ("", "--no-mask", "", "do not mask values on stdout and stderr"),
     ("", "--allow-null", "", "accept credentials sealed with the null key"),
     ("", "--dry-run", "", "show the plan and run nothing"),
