@@ -97,7 +97,7 @@ def read_at(descriptor: int, directory: str, name: str) -> Sealed:
     try:
         status = os.fstat(file)
         if problem := file_danger(status):
-            raise UnsafeStore(problem, f"look at it, then remove it or: {_mend(path)}", path)
+            raise UnsafeStore(problem, f"look at it; where it is yours: {_mend(path)}", path)
         return Sealed(name, path, _read_all(file, path), status)
     finally:
         os.close(file)
@@ -185,7 +185,9 @@ def failure(error: OSError, path: str) -> CredentialError:
             "run the script with sudo credhelper-decrypt-run, or this command with sudo",
         )
     if error.errno == errno.ELOOP:
-        return UnsafeStore("is a symbolic link", f"look at it, then: sudo rm {path}", path)
+        return UnsafeStore(
+            "is a symbolic link", f"put the file itself there; look at it: ls -l {path}", path
+        )
     return StoreFailed(
         f"cannot be used: {error.strerror}", "nothing has changed; mend that and run it again", path
     )
