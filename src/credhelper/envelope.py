@@ -33,8 +33,13 @@ class Binding:
 
     @property
     def uses_tpm2(self) -> bool:
-        """Whether a TPM2 has to answer."""
-        return "tpm2" in self.label
+        """Whether a TPM2 has to answer, or may have to."""
+        return "tpm2" in self.label or self is UNKNOWN
+
+    @property
+    def uses_host_key(self) -> bool:
+        """Whether systemd looks at the host key, or may do so."""
+        return "host" in self.label or self is UNKNOWN
 
     def __repr__(self) -> str:
         return f"<Binding {self.label}>"
@@ -88,7 +93,7 @@ def tpm2_pcrs(blob: bytes) -> str:
     Raises :class:`DamagedCredential`.
     """
     head = _head(blob)
-    if not _KEY_TYPES.get(head[:16].hex(), UNKNOWN).uses_tpm2:
+    if "tpm2" not in _KEY_TYPES.get(head[:16].hex(), UNKNOWN).label:
         return ""
     iv_bytes = int.from_bytes(head[24:28], "little")
     start = (_HEADER_BYTES + iv_bytes + 7) // 8 * 8  # systemd's tpm2_credential_header, aligned

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import errno
 
-from credhelper import envelope
+from credhelper import envelope, hostkey
 from credhelper.errors import (
     CredentialError,
     DamagedCredential,
     DecryptionFailed,
     EncryptionFailed,
+    HostKeyMissing,
     InvalidValue,
     SealingTimeout,
     StoreFailed,
@@ -36,6 +37,7 @@ TIME_LIMIT_SECONDS: Final = 90.0  # for one credential: slow TPMs take seconds, 
 
 # Nothing of the caller's: SYSTEMD_CREDENTIAL_* changes what is checked, LC_* the wording.
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"}
+_FORBIDDEN: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, -1)  # -1: sudo's noexec
 _SIDE_BY_SIDE: Final = 16
 _NULL_KEY_ONCE: Final = "tpm2-absent"  # what systemd before 253 calls the null key
 
@@ -54,10 +56,12 @@ def seal(
     ``value`` holds 1 to about 870,000 bytes; the other arguments are the options of
     systemd-creds(1), empty for its default. Raises :class:`InvalidValue`,
     :class:`EncryptionFailed`, :class:`TPMUnavailable`, :class:`SealingTimeout`,
-    :class:`NotPermitted` or :class:`SystemdMissing`.
+    :class:`HostKeyMissing`, :class:`NotPermitted` or :class:`SystemdMissing`.
     """
     if not value:
         raise InvalidValue(f"the value of {name} is empty", "give at least one byte")
+    if "host" in with_key or with_key == "auto":
+        _guard_host_key(name)
     if with_key == "null" and version() < 253:
         with_key = _NULL_KEY_ONCE
     argv = [SYSTEMD_CREDS, "encrypt", f"--name={name}", f"--with-key={with_key}"]
@@ -117,7 +121,8 @@ class Unsealing:
     """Sealed credentials on their way to being unsealed, while the caller does something else.
 
     Those that need a TPM wait for one another, for a TPM does one thing at a time. The null key
-    is refused by the header unless ``allow_null``: what was looked at is what systemd gets.
+    is refused by the header unless ``allow_null``: what was looked at is what systemd gets. What
+    needs a host key of another machine id is refused too: systemd would delete the key.
     """
 
     def __init__(
@@ -136,6 +141,7 @@ class Unsealing:
         self._argv = [SYSTEMD_CREDS, "decrypt", "--newline=no"]
         self._argv += [f"--tpm2-device={tpm2_device}"] if tpm2_device else []
         self._argv += [f"--timestamp={timestamp}"] if timestamp else []
+        host_key_is_foreign: bool | None = None
         for name, blob in blobs.items():
             try:
                 bound = envelope.binding(blob)
@@ -152,6 +158,12 @@ class Unsealing:
                     continue
                 if "--allow-null" not in self._argv and version() >= 256:
                     self._argv.append("--allow-null")
+            elif bound.uses_host_key:
+                if host_key_is_foreign is None:
+                    host_key_is_foreign = hostkey.is_foreign()
+                if host_key_is_foreign:
+                    self._results[name] = hostkey.foreign(name)
+                    continue
             self._lanes[bound.uses_tpm2].waiting.append((name, blob))
         self._start()
 
@@ -243,12 +255,12 @@ def _process(argv: list[str], stdin: bytes) -> Process:
     except OSError as error:
         reason = error.strerror
         way_out = "free memory, processes or descriptors (ulimit -a), then try again"
-        if error.errno in (errno.EACCES, errno.EPERM, -1):  # -1: posix_spawn(3) of sudo's noexec
+        if error.errno in _FORBIDDEN:
             reason = "it may not be executed"
             way_out = (
                 "look for noexec and intercept in sudoers(5), which a line exempts from, "
                 "Defaults!/usr/bin/credhelper-decrypt-run !noexec, !intercept; and for "
-                "NoExecPaths= and SystemCallFilter= in the unit"
+                "NoExecPaths= and SystemCallFilter= in the unit, or a container's seccomp filter"
             )
         raise StoreFailed(f"systemd-creds cannot be started: {reason}", way_out) from None
 
@@ -274,7 +286,16 @@ def _outcome(process: Process, name: str, failure: type[CredentialError]) -> byt
     return bytes(process.stdout)
 
 
+def _guard_host_key(name: str) -> None:
+    """Raises :class:`HostKeyMissing` where sealing ``name`` would cost the host key."""
+    if hostkey.is_foreign():
+        raise hostkey.foreign(name)
+
+
 def _refusal(text: str, name: str, failure: type[CredentialError]) -> CredentialError:
     from credhelper import refusals  # seldom needed: it stays out of the way of a run
 
-    return refusals.error(text, name, failure)
+    error = refusals.error(text, name, failure)
+    if isinstance(error, HostKeyMissing) and hostkey.machine_id() is None:
+        return hostkey.without_machine_id(name)
+    return error

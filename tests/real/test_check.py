@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.commands import hostkey
+from credhelper import hostkey
 from tests.real import namespace
 from tests.real.conftest import HOST_KEY, OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher
 

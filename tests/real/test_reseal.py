@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from credhelper import envelope
 from credhelper.commands import expiry
 from tests.machines import tpm
-from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Record, Runs, launcher, unseal
+from tests.real.conftest import STORE, SYSTEMD_CREDS, Record, Runs, launcher, unseal
 
 
 def null_sealed(name: str, value: bytes) -> Path:
@@ -118,25 +116,6 @@ def test_what_to_reseal_has_to_be_said(credhelper: Runs) -> None:
     missing = credhelper("reseal", "missing")
     assert missing.status == 1
     assert "there is no credential missing" in missing.err
-
-
-@pytest.mark.usefixtures("scratch")
-@pytest.mark.parametrize(
-    "command", ["reseal my_api_key", "rotate my_api_key", "leaks /tmp/scratch"]
-)
-def test_another_machine_id_is_told_before_systemd_deletes_the_host_key(
-    credhelper: Runs, sealed: Callable[..., Path], command: str
-) -> None:
-    sealed("my_api_key", b"sk")
-    machine_id = Path("/etc/machine-id").read_text()
-    try:
-        Path("/etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-        finished = credhelper(*command.split(), input="new")
-    finally:
-        Path("/etc/machine-id").write_text(machine_id)
-    assert finished.status == 1
-    assert "is of another machine id" in finished.err
-    assert HOST_KEY.exists()
 
 
 def test_a_rotation_meanwhile_is_not_lost(

@@ -46,10 +46,7 @@ class Script:
     @property
     def sha256(self) -> str:
         """The SHA-256 of its bytes, in hexadecimal."""
-        try:
-            from _sha2 import sha256  # Python's own: hashlib loads OpenSSL, in 3 ms
-        except ImportError:
-            from hashlib import sha256
+        from credhelper.digest import sha256
 
         return str(sha256(self.source).hexdigest())
 

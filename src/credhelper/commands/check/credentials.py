@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from credhelper import envelope, sealing, store
-from credhelper.commands import expiry, hostkey
+from credhelper import envelope, hostkey, sealing, store
+from credhelper.commands import expiry
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
 from credhelper.commands.check.store import copying, fitting_name, name_finding
 from credhelper.errors import (

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sealing
-from credhelper.commands import hostkey, program
+from credhelper import hostkey, sealing
+from credhelper.commands import program
 from credhelper.commands.check import swap
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
 from credhelper.errors import SystemdMissing
@@ -45,8 +45,8 @@ def facts() -> list[str]:
         return []
     if version < 256:
         lines.append("the null key is refused by credhelper alone (systemd 256 refuses it, too)")
-    if hostkey.PATH.exists():
-        encrypted = "" if swap.is_encrypted(str(hostkey.PATH)) else "not "
+    if os.path.exists(hostkey.PATH):
+        encrypted = "" if swap.is_encrypted(hostkey.PATH) else "not "
         lines.append(f"host key: {hostkey.PATH}, {encrypted}on an encrypted disk")
     else:
         lines.append("host key: none yet; the first sealing makes it")
@@ -90,7 +90,7 @@ def host_key() -> Iterator[Finding]:
             "holds no machine id, without which there is no host key",
             command("systemd-machine-id-setup"),
         )
-    path = str(hostkey.PATH)
+    path = hostkey.PATH
     try:
         status = os.lstat(path)
     except FileNotFoundError:

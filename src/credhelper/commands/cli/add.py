@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, hostkey, installing, messages
+from credhelper.commands import audit, installing, messages
 from credhelper.commands.cli import binding, value
 from credhelper.errors import EncryptionFailed
 from credhelper.name import CredentialName
@@ -55,7 +55,6 @@ def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = Fa
         if bound.unseal(name, read_back) != secret:
             raise another_value(name)
 
-    hostkey.guard()
     blob = bound.seal(name, secret)
     installing.install(name, blob, verify, replace=replace)
     audit.store_changed("rotate" if replace else "add", [name])

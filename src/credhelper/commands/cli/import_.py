@@ -6,10 +6,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from credhelper import envelope, sealing, store
-from credhelper.commands import audit, dotenv_import, hostkey, installing, messages
+from credhelper import envelope, hostkey, sealing, store
+from credhelper.commands import audit, dotenv_import, installing, messages
 from credhelper.commands.cli import add, binding, value
-from credhelper.errors import CredentialError, CredentialExists, UsageError
+from credhelper.errors import (
+    CredentialError,
+    CredentialExists,
+    HostKeyMissing,
+    NotPermitted,
+    SealingTimeout,
+    StoreFailed,
+    TPMLockedOut,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from credhelper.commands.cli.binding import Bound
     from credhelper.commands.dotenv_import import Item
 
+_PASSING = (NotPermitted, SealingTimeout, StoreFailed, TPMLockedOut)
 _DESCRIPTION = """\
 Seal the variables of a .env file as credentials, all of them or none: OPENAI_API_KEY becomes
 openai_api_key. The file is read as python-dotenv reads it, but ${VARIABLE} is not filled in.
@@ -57,7 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
             "--delete-source would lose the values that --select leaves out",
             "import the whole file, or remove it by hand",
         )
-    hostkey.guard()
     bound = binding.chosen(arguments)
     there = _there(plan.items)
     same = _with_same_value(plan.items, there, bound)
@@ -88,8 +97,16 @@ def _there(items: tuple[Item, ...]) -> dict[str, bytes]:
 
 
 def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound: Bound) -> set[str]:
-    """The names that have the file's value already. What does not unseal has another one."""
+    """The names that have the file's value already. What does not unseal has another one.
+
+    Raises the error of one that may unseal yet, and whose value is not known.
+    """
     values = sealing.unseal_many(there, tpm2_device=bound.tpm2_device) if there else {}
+    for result in values.values():
+        if isinstance(result, _PASSING) or (
+            isinstance(result, HostKeyMissing) and hostkey.is_foreign()
+        ):
+            raise result
     return {item.name for item in items if values.get(item.name) == item.value}
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from credhelper import sealing, store
-from credhelper.commands import hostkey, inventory, messages
+from credhelper.commands import inventory, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, DecryptionFailed
 
@@ -36,7 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
     entries = inventory.entries()
     failures: dict[str, CredentialError] = {}
     if arguments.verify:
-        hostkey.guard()
         blobs = {entry.name: entry.blob for entry in entries if entry.blob}
         results = sealing.unseal_many(
             blobs, allow_null=arguments.allow_null, progress=terminal.progress("unsealing")

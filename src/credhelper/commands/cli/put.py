@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import audit, hostkey, installing, messages
+from credhelper.commands import audit, installing, messages
 from credhelper.commands.cli import add, binding, terminal, value
 from credhelper.errors import (
     CredentialError,
@@ -96,7 +96,6 @@ def run(arguments: argparse.Namespace) -> int:
         name = _name(arguments.name)
         secret, source = value.obtain(arguments)
         wanted = {name: secret}
-    hostkey.guard()
     bound = binding.chosen(arguments)
     steps = _steps(wanted, bound)
     if not arguments.dry_run:

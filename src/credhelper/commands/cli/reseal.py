@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, expiry, hostkey, installing, inventory, messages
+from credhelper.commands import audit, expiry, installing, inventory, messages
 from credhelper.commands.cli import binding
 from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
 from credhelper.name import CredentialName
@@ -40,7 +40,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Reseals one after the other, each for itself; 1 where one failed."""
     names = _names(arguments)
-    hostkey.guard()
     bound = binding.chosen(arguments)
     failed = done = 0
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import hostkey, messages
+from credhelper.commands import messages
 from credhelper.commands.cli import add, binding, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
@@ -36,7 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
     bound = binding.chosen(arguments)
     if was:
         bound = bound.like(old.blob)
-        hostkey.guard()  # before the old one is unsealed
         bound.tell_of_expiry(name, old.blob)
     secret, source = value.obtain(arguments)
     now = envelope.binding(add.put(name, secret, bound, replace=True)).label
