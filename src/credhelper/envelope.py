@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+_PRETTY: Final = b"SetCredentialEncrypted="  # what systemd-creds encrypt --pretty puts before it
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")  # systemd reads that alphabet too, from 256 on
 _HEADER_BYTES: Final = 16 + 4 * 4  # the id, then the sizes of key, block, IV and tag
 
 
@@ -55,6 +57,18 @@ HOST_TPM2_PUBLIC_KEY: Final = Binding("host+tpm2, signed PCRs", "host+tpm2-with-
 HOST_TPM2_PUBLIC_KEY_SCOPED: Final = Binding(
     "host+tpm2, signed PCRs, user", "host+tpm2-with-public-key"
 )
+# the same with the storage key of the one TPM pinned, as systemd 262 seals: an older one cannot
+# open these
+TPM2_PINNED: Final = Binding("tpm2, pinned", "tpm2")
+TPM2_PUBLIC_KEY_PINNED: Final = Binding("tpm2, signed PCRs, pinned", "tpm2-with-public-key")
+HOST_TPM2_PINNED: Final = Binding("host+tpm2, pinned", "host+tpm2")
+HOST_TPM2_SCOPED_PINNED: Final = Binding("host+tpm2, user, pinned", "host+tpm2")
+HOST_TPM2_PUBLIC_KEY_PINNED: Final = Binding(
+    "host+tpm2, signed PCRs, pinned", "host+tpm2-with-public-key"
+)
+HOST_TPM2_PUBLIC_KEY_SCOPED_PINNED: Final = Binding(
+    "host+tpm2, signed PCRs, user, pinned", "host+tpm2-with-public-key"
+)
 NULL: Final = Binding("null", "null")
 UNKNOWN: Final = Binding("unknown", "auto")
 
@@ -67,13 +81,12 @@ _KEY_TYPES: Final = {
     "ef4ac13679a9480ea7db68897f9f165d": HOST_TPM2_SCOPED,
     "af4950a849134eb1a73846304ff30c05": HOST_TPM2_PUBLIC_KEY,
     "adbc4ca3efb64201ba881b6f2e4095ea": HOST_TPM2_PUBLIC_KEY_SCOPED,
-    # the same with the TPM's own storage key pinned, as systemd 262 seals
-    "d4062dfb71ad4c86804b40ef1180f1fc": TPM2,
-    "5e2d5c7603724eaf843c6fb5f64098f5": TPM2_PUBLIC_KEY,
-    "1414258818a240cd900bce862db5c7b9": HOST_TPM2,
-    "2a1f877a4275431ab3f9ed1f5d8f6601": HOST_TPM2_SCOPED,
-    "afbfeaaceb6a4a3795419d135c47f37b": HOST_TPM2_PUBLIC_KEY,
-    "16e492949f94400286758f94b7c52bc7": HOST_TPM2_PUBLIC_KEY_SCOPED,
+    "d4062dfb71ad4c86804b40ef1180f1fc": TPM2_PINNED,
+    "5e2d5c7603724eaf843c6fb5f64098f5": TPM2_PUBLIC_KEY_PINNED,
+    "1414258818a240cd900bce862db5c7b9": HOST_TPM2_PINNED,
+    "2a1f877a4275431ab3f9ed1f5d8f6601": HOST_TPM2_SCOPED_PINNED,
+    "afbfeaaceb6a4a3795419d135c47f37b": HOST_TPM2_PUBLIC_KEY_PINNED,
+    "16e492949f94400286758f94b7c52bc7": HOST_TPM2_PUBLIC_KEY_SCOPED_PINNED,
     "058469daf6f54324800549da0f8ea2fb": NULL,
 }
 
@@ -104,9 +117,13 @@ def tpm2_pcrs(blob: bytes) -> str:
 def _head(blob: bytes) -> bytes:
     if not blob.strip():
         raise DamagedCredential("is empty", subject="the file")
+    if blob.lstrip().startswith(_PRETTY):
+        error = DamagedCredential("is a line for a unit file, as --pretty makes it", "", "the file")
+        error.pretty = True
+        raise error
     try:
         # enough lines of it for the headers, in whole groups of four characters
-        head = a2b_base64(b"".join(blob[:256].split())[:128])
+        head = a2b_base64(b"".join(blob[:256].split())[:128].translate(_URL_SAFE))
     except Base64Error:
         raise DamagedCredential(
             "is not base64, as a sealed credential is", subject="the file"

@@ -131,7 +131,12 @@ class WrongMachine(DecryptionFailed):
 
 
 class DamagedCredential(DecryptionFailed):
-    """Not a sealed credential: empty, truncated or something else altogether."""
+    """Not a sealed credential: empty, truncated or something else altogether.
+
+    ``pretty``: it is whole, but as the line of a unit file that ``--pretty`` makes of it.
+    """
+
+    pretty = False
 
 
 class HostKeyMissing(DecryptionFailed):

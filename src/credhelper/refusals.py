@@ -165,8 +165,14 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
 
 def damaged(cause: DamagedCredential, name: str) -> DamagedCredential:
     """The error for what is no sealed credential at all, for which systemd-creds is not asked."""
+    subject = f"credential {name}"
+    if cause.pretty:
+        hint = f"see the command that makes one of it: sudo credhelper check {name}"
+        error = DamagedCredential(f"cannot be read from there: {cause.problem}", hint, subject)
+        error.pretty = True
+        return error
     hint = f"restore the file, or {_SEAL_AGAIN.format(name=name)}"
-    return DamagedCredential(f"is damaged: {cause.problem}", hint, f"credential {name}")
+    return DamagedCredential(f"is damaged: {cause.problem}", hint, subject)
 
 
 def error(text: str, name: str, failure: type[CredentialError]) -> CredentialError:

@@ -17,7 +17,7 @@ import pytest
 
 from credhelper import hostkey
 from tests.real import namespace
-from tests.real.conftest import HOST_KEY, OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher
+from tests.real.conftest import HOST_KEY, OTHER_STORES, STORE, SYSTEMD_CREDS, Runs, launcher, unseal
 
 BIND = 0x1000
 NOBODY = 65534
@@ -607,3 +607,20 @@ def test_the_hashed_machine_id_is_systemds() -> None:
     )
     assert hostkey.hashed(machine_id).hex() == told.stdout.strip()
     assert not hostkey.is_foreign()
+
+
+def test_text_for_a_unit_file_is_recognised_and_its_command_makes_a_credential_of_it(
+    check: Callable[..., Found], credhelper: Runs
+) -> None:
+    argv = [SYSTEMD_CREDS, "encrypt", "--with-key=host", "--pretty", "--name=pretty", "-", "-"]
+    text = subprocess.run(argv, input=b"sk-pretty", check=True, capture_output=True).stdout
+    STORE.mkdir(0o700)
+    (STORE / "pretty").touch(0o600)
+    (STORE / "pretty").write_bytes(text)
+    found = check("pretty")
+    assert ("unit-text", str(STORE / "pretty")) in found.blamed
+    (mend,) = [finding["mend"] for finding in found.findings if finding["rule"] == "unit-text"]
+    assert "rotate" not in mend
+    subprocess.run(shlex.split(mend)[1:], check=True)
+    assert unseal(STORE / "pretty") == b"sk-pretty"
+    assert credhelper("list", "--verify").status == 0

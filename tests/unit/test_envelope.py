@@ -28,6 +28,8 @@ KEY_TYPES = [
         "host+tpm2-with-public-key",
     ),
     ("058469da-f6f5-4324-8005-49da0f8ea2fb", "null", "null"),
+    ("d4062dfb-71ad-4c86-804b-40ef1180f1fc", "tpm2, pinned", "tpm2"),
+    ("14142588-18a2-40cd-900b-ce862db5c7b9", "host+tpm2, pinned", "host+tpm2"),
     ("00112233-4455-6677-8899-aabbccddeeff", "unknown", "auto"),
 ]
 
@@ -45,7 +47,9 @@ def blob(key_type: str, *, pcrs: int = 0, line: int = 76) -> bytes:
 def test_the_binding_by_key_type(key_type: str, label: str, with_key: str) -> None:
     bound = envelope.binding(blob(key_type))
     assert (bound.label, bound.with_key) == (label, with_key)
-    assert bound.uses_tpm2 == ("tpm2" in label)
+    # what is not known may need either: it waits for the TPM, and for a host key of this machine
+    assert bound.uses_tpm2 == ("tpm2" in label or label == "unknown")
+    assert bound.uses_host_key == ("host" in label or label == "unknown")
     assert label in repr(bound)
 
 
@@ -62,11 +66,27 @@ def test_however_the_base64_is_broken_into_lines(line: int) -> None:
         (KEY_TYPES[4][0], 0, ""),
         (KEY_TYPES[4][0], 0xFFFFFF, "+".join(map(str, range(24)))),
         (KEY_TYPES[0][0], 1 << 7, ""),  # no TPM: what stands there is no mask
-        (KEY_TYPES[9][0], 1 << 7, ""),
+        (KEY_TYPES[8][0], 1 << 7, ""),
+        (KEY_TYPES[9][0], 1 << 7, "7"),
+        (KEY_TYPES[-1][0], 1 << 7, ""),  # where the mask of an unknown one would be is not known
     ],
 )
 def test_the_pcrs_that_rotate_keeps(key_type: str, mask: int, pcrs: str) -> None:
     assert envelope.tpm2_pcrs(blob(key_type, pcrs=mask)) == pcrs
+
+
+def test_base64url_is_read_too() -> None:
+    text = blob("fbff3eff-71ad-4c86-804b-40ef1180f1fc") + b"\n"
+    assert b"+" in text or b"/" in text
+    url_safe = text.translate(bytes.maketrans(b"+/", b"-_"))
+    assert envelope._head(url_safe) == envelope._head(text)
+
+
+def test_a_line_for_a_unit_file_is_told_from_damage() -> None:
+    text = b"SetCredentialEncrypted=a: \\\n        " + blob(KEY_TYPES[0][0])
+    with pytest.raises(DamagedCredential, match="--pretty") as caught:
+        envelope.binding(text)
+    assert caught.value.pretty
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from credhelper.commands.check.store import Place
 
 SOON_DAYS: Final = 14
+# takes away what systemd-creds encrypt --pretty adds: the setting, the name and the backslashes
+_UNPRETTY: Final = ("-e", "s/^SetCredentialEncrypted=[^:]*://", "-e", "s/[\\\\]$//")
 _DAY_SECONDS: Final = 86400
 
 
@@ -50,7 +52,7 @@ def unseal(
     blobs = {place.name: place.blob for place in places if place.blob}
     untried = set()
     if not host_key_usable:
-        untried = {name for name in blobs if _label(blobs[name]) != "tpm2"}
+        untried = {name for name in blobs if _needs_host_key(blobs[name])}
     tried = {name: blob for name, blob in blobs.items() if name not in untried}
     # most expire never: valid in two weeks is valid now, and one unsealing tells both
     soon = f"@{int(time.time()) + SOON_DAYS * _DAY_SECONDS}"
@@ -101,6 +103,13 @@ def facts(places: Sequence[Place]) -> list[str]:
     return [f"{len(places)} credentials: {bound}" if places else "no credentials yet"]
 
 
+def _needs_host_key(blob: bytes) -> bool:
+    try:
+        return envelope.binding(blob).uses_host_key
+    except CredentialError:
+        return False
+
+
 def _label(blob: bytes) -> str:
     try:
         return envelope.binding(blob).label if blob else "unknown"
@@ -128,6 +137,8 @@ def _of_error(place: Place, error: CredentialError) -> Finding:
         rule, mend = "expired", _rotate(place)
         if end := _end(place):
             evidence += f", on {expiry.shown(end)}"
+    elif isinstance(error, DamagedCredential) and error.pretty:
+        rule, mend = "unit-text", command("sed", "-i", *_UNPRETTY, "--", place.path)
     elif isinstance(error, DamagedCredential):
         mend = _rotate(place)
     elif isinstance(error, NullKeyRefused):
