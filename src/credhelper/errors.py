@@ -166,10 +166,10 @@ class RunnerFailed(CredentialError):
 
 
 class Untrusted(CredentialError, PermissionError):
-    """The script was found but is not to be run; ``mend`` is the command against that, if any."""
+    """The script was found but is not to be run; ``moved`` is where the hint puts it, if so."""
 
     exit_code = 126
-    mend: tuple[str, ...] = ()
+    moved = ""
 
 
 class ScriptNotFound(CredentialError, FileNotFoundError):

@@ -245,7 +245,7 @@ def test_a_file_system_that_somebody_else_brought(
         ]
         with pytest.raises(Untrusted) as caught:
             trust.open_file(str(script), trust.ROOT_ALONE)
-        assert caught.value.mend == ()  # no mode or owner helps
+        assert caught.value.moved == ""  # no mode or owner helps
         assert decrypt_run(str(script)).out == "ran\n"
     finally:
         namespace.unmount(str(place))

@@ -5,6 +5,9 @@ A path is walked from the root, one directory descriptor at a time: every direct
 symbolic link and the file itself has to belong to a trusted user and be writable by nobody else.
 What was opened on that walk is what is read and run. Access control lists need no look of their
 own: the group bits of a mode are the mask that bounds every entry of a list (acl(5)).
+
+A group that has its owner's name, is the owner's primary group and has no other member gives
+nobody anything (user private groups, with umask 002): its write permission is accepted.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
     from typing import Final
 
 ROOT_ALONE: Final = frozenset({0})
+_JOBS: Final = "/opt/jobs"  # where hints put scripts
 _MAXIMUM_LINKS: Final = 40  # as the kernel follows, path_resolution(7)
 _DIRECTORY_FLAGS: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK_FLAGS: Final = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -40,8 +45,9 @@ def open_file(path: str, owners: Collection[int]) -> Opened:
     """Opens the regular file ``path`` for reading, if only ``owners`` could have written it.
 
     ``owners`` are user ids. With ``ROOT_ALONE``, a file system mounted nosuid is refused too: who
-    brought the medium chose the owners on it. Raises :class:`ScriptNotFound` and
-    :class:`Untrusted`, which name the one path at fault and its owner or mode.
+    brought the medium chose the owners on it. Raises :class:`ScriptNotFound`, and
+    :class:`Untrusted`, which names every path at fault with its owner or mode. Its hint touches
+    the file alone, or puts a copy where root alone can write.
     """
     walk = _Walk(path, owners)
     try:
@@ -68,17 +74,60 @@ def why_not(path: str, owners: Collection[int]) -> str:
     return ""
 
 
-def danger(status: os.stat_result, owners: Collection[int]) -> str:
-    """Why a file with this status could have been written by somebody else; empty if not."""
+def danger(status: os.stat_result, owners: Collection[int], descriptor: int = -1) -> str:
+    """Why a file with this status could have been written by somebody else; empty if not.
+
+    Only with a ``descriptor`` of it can a user private group be told from another.
+    """
     if status.st_uid not in owners:
         return f"belongs to {_user(status.st_uid)}"
-    if status.st_mode & 0o022 and not stat.S_ISLNK(status.st_mode):
-        return f"may be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
-    return ""
+    others = status.st_mode & 0o022
+    if not others or stat.S_ISLNK(status.st_mode):
+        return ""
+    if others == stat.S_IWGRP and descriptor >= 0 and _is_private(status, descriptor):
+        return ""
+    return f"may be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
+
+
+def danger_at(path: str, owners: Collection[int]) -> str:
+    """What :func:`danger` says of what is at ``path`` itself. Raises ``OSError``."""
+    status = os.lstat(path)
+    if not danger(status, owners):
+        return ""
+    descriptor = os.open(path, _LOOK_FLAGS)
+    try:
+        return danger(os.fstat(descriptor), owners, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_private(status: os.stat_result, descriptor: int) -> bool:
+    """Whether the file's group is its owner's own, and no access control list lends the bit out."""
+    import errno
+    import grp
+    import pwd
+
+    if status.st_uid == 0:  # root's umask is 022, and distributions have members in its group
+        return False
+    try:
+        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    if (group.gr_name, owner.pw_gid) != (owner.pw_name, status.st_gid):
+        return False
+    if set(group.gr_mem) - {owner.pw_name}:
+        return False
+    if any(u.pw_gid == status.st_gid and u.pw_uid != status.st_uid for u in pwd.getpwall()):
+        return False
+    try:
+        os.getxattr(f"/proc/self/fd/{descriptor}", "system.posix_acl_access")
+    except OSError as error:
+        return error.errno in (errno.ENODATA, errno.EOPNOTSUPP)
+    return False
 
 
 def mend(path: str, reason: str) -> tuple[str, ...]:
-    """The command against ``reason``, which is what :func:`danger` said of ``path``."""
+    """The command against ``reason``, which is what :func:`danger` said of ``path`` itself."""
     change = ("chown", "root:root") if reason.startswith("belongs") else ("chmod", "go-w")
     return (*change, path)
 
@@ -102,18 +151,21 @@ class _Walk:
         self.here = "/"
         self.directory = os.open("/", _DIRECTORY_FLAGS)
         self.sticky = ""
+        self.faults: dict[str, str] = {}
 
     def run(self) -> Opened:
         """Opens the file at the end."""
         opened = self._go(to_file=True)
         if not opened:
-            raise Untrusted(f"{self.given} is a directory", "give the path of a script")
+            self._refuse(self.given)
+            raise Untrusted("is a directory", "give the path of a script", self.given)
         return opened
 
     def enter(self) -> None:
         """Enters the directory at the end."""
         self._go(to_file=False)
-        self._refuse(self.here, self.sticky)
+        self._blame(self.here, self.sticky)
+        self._refuse("")
 
     def _go(self, *, to_file: bool) -> Opened | None:
         self._enter(os.open("/", _DIRECTORY_FLAGS), "/")
@@ -125,6 +177,7 @@ class _Walk:
             try:
                 opened = self._step(name, last=last)
             except FileNotFoundError:
+                self._refuse("")
                 raise ScriptNotFound(
                     f"{self.given} is not there",
                     f"look at the path; what is missing: {self._at(name)}",
@@ -132,8 +185,9 @@ class _Walk:
             except OSError as error:
                 if isinstance(error, Untrusted | ScriptNotFound):
                     raise
+                self._refuse("")
                 raise Untrusted(
-                    f"{self._at(name)} cannot be opened: {error.strerror}", "look at the path"
+                    f"cannot be opened: {error.strerror}", "look at the path", self._at(name)
                 ) from None
             if opened:
                 return opened
@@ -145,7 +199,7 @@ class _Walk:
             return None
         status = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
-            self._refuse(self._at(name), danger(status, self.owners))
+            self._blame(self._at(name), danger(status, self.owners))
             self._follow(os.readlink(name, dir_fd=self.directory))
             return None
         if not last:
@@ -153,38 +207,40 @@ class _Walk:
             return None
         if stat.S_ISDIR(status.st_mode):
             return None
-        self._regular(name, status)  # before it is opened: that alone starts some devices
+        # Python imports from the script's directory: there, the sticky bit keeps nobody out
+        self._blame(self.here, self.sticky)
+        if not stat.S_ISREG(status.st_mode):  # not to be opened: that alone starts some devices
+            self._refuse("")
+            raise Untrusted("is not a regular file", "give the path of a script", self._at(name))
         return self._open(name)
 
     def _open(self, name: str) -> Opened:
         path = self._at(name)
-        # Python imports from the script's directory: there, the sticky bit keeps nobody out
-        self._refuse(self.here, self.sticky)
-        descriptor = os.open(name, _FILE_FLAGS, dir_fd=self.directory)
+        flags = _LOOK_FLAGS if self.faults else _FILE_FLAGS  # what is refused is not opened
+        descriptor = os.open(name, flags, dir_fd=self.directory)
         try:
             status = os.fstat(descriptor)
-            self._regular(name, status)
-            self._refuse(path, danger(status, self.owners))
+            self._blame(path, danger(status, self.owners, descriptor))
+            self._refuse(path)
+            if not stat.S_ISREG(status.st_mode):
+                raise Untrusted("is not a regular file", "give the path of a script", path)
             # root that calls without sudo may run what is on such a file system: not the same set
             if self.owners is ROOT_ALONE and os.fstatvfs(descriptor).f_flag & os.ST_NOSUID:
                 raise Untrusted(
-                    f"{path} is on a file system mounted nosuid, whose owners mean nothing",
+                    "is on a file system mounted nosuid, whose owners mean nothing",
                     "copy it to one mounted without nosuid",
+                    path,
                 )
         except BaseException:
             os.close(descriptor)
             raise
         return Opened(descriptor, path, status)
 
-    def _regular(self, name: str, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            problem = f"{self._at(name)} is not a regular file"
-            raise Untrusted(problem, "give the path of a script")
-
     def _follow(self, target: str) -> None:
         self.links += 1
         if self.links > _MAXIMUM_LINKS:
-            raise Untrusted(f"{self.given} has too many symbolic links", "look at the path")
+            self._refuse("")
+            raise Untrusted("has too many symbolic links", "look at the path", self.given)
         self.left[:0] = target.split("/")
         if target.startswith("/"):
             self._enter(os.open("/", _DIRECTORY_FLAGS), "/")
@@ -200,25 +256,55 @@ class _Walk:
             self.here = self._at(name)
         status = os.fstat(directory)
         self.sticky = ""
-        reason = danger(status, self.owners)
+        reason = danger(status, self.owners, directory)
         if reason and status.st_uid in self.owners and status.st_mode & stat.S_ISVTX:
             # others may add names here but not replace ours, whose owner is looked at next
             self.sticky = reason
         else:
-            self._refuse(self.here, reason)
+            self._blame(self.here, reason)
 
     def _at(self, name: str) -> str:
         return self.here.rstrip("/") + "/" + name
 
-    def _refuse(self, path: str, reason: str) -> None:
-        if not reason:
+    def _blame(self, path: str, reason: str) -> None:
+        if reason:
+            self.faults.setdefault(path, reason)
+
+    def _refuse(self, script: str) -> None:
+        """Raises :class:`Untrusted` for all that is at fault; ``script`` is what was reached."""
+        if not self.faults:
             return
         who = "root" if self.owners == ROOT_ALONE else "root and the invoking user"
-        words = mend(path, reason)
-        hint = f"only {who} may be able to write it: sudo {' '.join(words)}"
-        error = Untrusted(f"{path} {reason}", hint)
-        error.mend = words
+        (path, reason), *more = self.faults.items()
+        error = Untrusted("; ".join([reason, *map(" ".join, more)]), subject=path)
+        if not script:
+            error.hint = f"only {who} may be able to write there"
+        elif not more and path == script:
+            error.hint = (
+                f"only {who} may be able to write it: {_shown('sudo', *mend(path, reason))}"
+            )
+        else:
+            error.moved = _free(script)
+            words = ("sudo", "install", "-D", "-m", "0755", script, error.moved)
+            error.hint = f"only {who} may be able to write there: read it, then {_shown(*words)}"
         raise error
+
+
+def _free(script: str) -> str:
+    """A path of root's own for ``script`` at which nothing is yet."""
+    stem, ending = os.path.splitext(os.path.basename(script))
+    path = f"{_JOBS}/{stem}{ending}"
+    count = 1
+    while os.path.lexists(path):
+        count += 1
+        path = f"{_JOBS}/{stem}-{count}{ending}"
+    return path
+
+
+def _shown(*words: str) -> str:
+    import shlex
+
+    return shlex.join(words)
 
 
 def _user(uid: int) -> str:

@@ -229,7 +229,7 @@ def _script(script: str) -> Iterator[Fault]:
 
 def _advised(error: ScriptNotFound | Untrusted) -> str:
     """The command against what the trust check found, if there is one."""
-    return command(*error.mend) if isinstance(error, Untrusted) and error.mend else ""
+    return error.hint if isinstance(error, ScriptNotFound) else ""
 
 
 def _off(file: str, sudoers: Sudoers) -> str:

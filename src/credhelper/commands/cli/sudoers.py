@@ -74,7 +74,10 @@ def _root_owned(path: str) -> str:
     try:
         opened = trust.open_file(path, trust.ROOT_ALONE)
     except (ScriptNotFound, Untrusted) as error:  # whose exit statuses are the runner's
-        raise CredentialError(error.problem, error.hint) from None
+        hint = error.hint
+        if isinstance(error, Untrusted) and error.moved:
+            hint += f", and name that path: {error.moved}"
+        raise CredentialError(error.reason, hint, error.subject) from None
     os.close(opened.descriptor)
     return opened.path
 

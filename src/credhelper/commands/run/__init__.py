@@ -15,7 +15,7 @@ from credhelper import sealing, store
 from credhelper.commands import messages, script, trust
 from credhelper.commands.run import hardening, identity, options
 from credhelper.commands.run.options import Options
-from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed
+from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed, Untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,6 +149,8 @@ def _as_ours(error: BaseException) -> CredentialError:
 def _fail(error: CredentialError, chosen: Options) -> NoReturn:
     from credhelper.commands import audit
 
+    if isinstance(error, Untrusted) and error.moved:
+        error.hint += f" && {options.with_script(sys.argv[1:], chosen, error.moved)}"
     messages.error(error)
     target = chosen.target
     if target and os.geteuid() == 0:

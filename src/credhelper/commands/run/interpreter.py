@@ -127,6 +127,12 @@ def _check(path: str, owners: Collection[int], depth: int = _NESTED) -> None:
         opened = trust.open_file(path, owners)
     except ScriptNotFound:
         raise ScriptNotFound(f"the interpreter {path} is not there", "mend the #! line") from None
+    except Untrusted as error:
+        error.moved, error.hint = (
+            "",
+            "name an interpreter of the system's, such as /usr/bin/python3",
+        )
+        raise
     try:
         if not opened.status.st_mode & stat.S_IXUSR:
             raise Untrusted(f"the interpreter {path} may not be executed", "look at its mode")
@@ -137,22 +143,11 @@ def _check(path: str, owners: Collection[int], depth: int = _NESTED) -> None:
     if nested and depth:
         _check(nested[0], owners, depth - 1)
     if _is_python(path):
-        _check_virtual_environment(os.path.dirname(os.path.dirname(path)), owners)
+        for prefix in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
+            if os.path.exists(f"{prefix}/pyvenv.cfg"):  # seldom: not with every run
+                from credhelper.commands.run import virtual_environment
 
-
-def _check_virtual_environment(prefix: str, owners: Collection[int]) -> None:
-    """Refuses a virtual environment whose packages others could have written."""
-    configuration = os.path.join(prefix, "pyvenv.cfg")
-    if not os.path.exists(configuration):
-        return
-    os.close(trust.open_file(configuration, owners).descriptor)
-    for library in filter(os.path.isdir, (f"{prefix}/lib", f"{prefix}/lib64")):
-        versions = [f"{library}/{version}" for version in os.listdir(library)]
-        packages = filter(os.path.isdir, [f"{version}/site-packages" for version in versions])
-        for directory in (library, *versions, *packages):
-            reason = trust.danger(os.stat(directory), owners)
-            if reason:
-                raise Untrusted(f"{directory} {reason}", "make the environment anew as its user")
+                virtual_environment.check(prefix, owners)
 
 
 def module(name: str, owners: Collection[int]) -> Script:

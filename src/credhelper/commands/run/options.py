@@ -106,6 +106,15 @@ def attribute(long: str) -> str:
     return long.removeprefix("--").replace("-", "_")
 
 
+def with_script(argv: list[str], options: Options, script: str) -> str:
+    """The command line that runs ``script`` in place of the one in ``argv``, for a shell."""
+    import shlex
+
+    words = list(argv)
+    words[len(words) - len(options.arguments) - 1] = script
+    return shlex.join(["sudo", "credhelper-decrypt-run", *words])
+
+
 def help_text() -> str:
     """What ``--help`` shows."""
     lines = [

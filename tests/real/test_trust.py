@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Who could have written a script: what is refused, and that the way out breaks no machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.conftest import Runs
+from tests.real.running import ALICE, BOB
+
+pytest_plugins = ("tests.real.runner_fixtures",)
+
+AS_ALICE = {"SUDO_UID": str(ALICE.uid), "SUDO_USER": ALICE.name}
+JOBS = Path("/opt/jobs")
+
+
+@pytest.fixture
+def home(users: None) -> Iterator[Path]:
+    """Alice's home, and a team's directory beside it."""
+    assert users is None
+    path = Path("/home/alice")
+    for place, owner, group, mode in (
+        (path, ALICE.uid, ALICE.uid, 0o755),
+        (Path("/srv/shared"), 0, ALICE.uid + 100, 0o2775),
+    ):
+        place.mkdir(parents=True)
+        os.chown(place, owner, group)
+        place.chmod(mode)
+    yield path
+    for place in (path, Path("/srv/shared"), JOBS):
+        subprocess.run(["/bin/rm", "-rf", str(place)], check=True)
+
+
+def script(path: Path, owner: int, mode: int = 0o755, group: int | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("print('ran')\n")
+    os.chown(path, owner, owner if group is None else group)
+    path.chmod(mode)
+    return path
+
+
+PLACES = [
+    ("/tmp/report.py", 0, 0o755, ()),
+    ("/tmp/report.py", 0, 0o755, ("--root-owned",)),
+    ("/tmp/report.py", ALICE.uid, 0o755, ("--root-owned",)),
+    ("/home/alice/report.py", ALICE.uid, 0o755, ("--root-owned",)),
+    ("/home/alice/bin/report.py", 0, 0o755, ("--root-owned",)),
+    ("/home/alice/re port.py", BOB.uid, 0o755, ()),
+    ("/home/alice/report.py", ALICE.uid, 0o666, ()),
+    ("/srv/shared/report.py", ALICE.uid, 0o664, ()),
+    ("/srv/shared/deep/report.py", 0, 0o775, ("--root-owned",)),
+]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(("path", "owner", "mode", "options"), PLACES)
+def test_a_hint_touches_the_script_alone_and_leads_to_a_run(
+    path: str, owner: int, mode: int, options: tuple[str, ...], decrypt_run: Runs
+) -> None:
+    """Typed as it is, by root, it ends in a run, and no directory has another owner or mode."""
+    made = script(Path(path), owner, mode)
+    above = {str(p): (p.stat().st_uid, p.stat().st_mode) for p in made.parents}
+    arguments = [*options, path, "--fast", "a b"]
+    try:
+        refused = decrypt_run(*arguments, env=AS_ALICE)
+        assert refused.status == 126
+        hint = refused.err.splitlines()[1].partition(" hint: ")[2]
+        words = shlex.split(hint)
+        assert not set(words) & set(above)
+        assert words.count("chmod") + words.count("chown") <= 1
+        command = hint[hint.index("sudo ") :]
+        if " install " in hint:
+            assert command.endswith(f"sudo credhelper-decrypt-run {shlex.join(moved(arguments))}")
+        for step in command.split(" && ")[:1]:
+            subprocess.run(shlex.split(step)[1:], check=True)
+        again = decrypt_run(*(moved(arguments) if " install " in hint else arguments), env=AS_ALICE)
+        assert (again.status, again.out) == (0, "ran\n")
+        assert above == {str(p): (p.stat().st_uid, p.stat().st_mode) for p in made.parents}
+    finally:
+        made.unlink()
+
+
+def moved(arguments: list[str]) -> list[str]:
+    """The command line with the script where hints put it."""
+    at = len(arguments) - 3
+    return [*arguments[:at], f"{JOBS}/{Path(arguments[at]).name}", *arguments[at + 1 :]]
+
+
+def test_a_hint_overwrites_nothing(home: Path, decrypt_run: Runs) -> None:
+    script(JOBS / "report.py", 0)
+    refused = decrypt_run("--root-owned", str(script(home / "report.py", ALICE.uid)), env=AS_ALICE)
+    assert "/opt/jobs/report-2.py && sudo credhelper-decrypt-run --root-owned" in refused.err
+
+
+def test_a_private_group_gives_nobody_anything(home: Path, decrypt_run: Runs) -> None:
+    """As with umask 002: directory, script and virtual environment are alice's group's to write."""
+    made = script(home / "project/report.py", ALICE.uid, 0o775)
+    for directory in (home, made.parent):
+        os.chown(directory, ALICE.uid, ALICE.uid)
+        directory.chmod(0o775)
+    venv = made.parent / "venv"
+    subprocess.run(
+        ["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", str(venv)],
+        check=True,
+        user=ALICE.uid,
+        group=ALICE.uid,
+        extra_groups=[],
+        umask=0o002,
+    )
+    made.write_text(f"#!{venv}/bin/python3\nprint('ran')\n")
+    ran = decrypt_run(str(made), env=AS_ALICE)
+    assert (ran.status, ran.out) == (0, "ran\n"), ran.err
+    assert decrypt_run("--root-owned", str(made), env=AS_ALICE).status == 126
+
+
+@pytest.mark.parametrize("why", ["member", "primary", "other", "acl", "world"])
+def test_a_group_that_is_not_private(why: str, home: Path, decrypt_run: Runs) -> None:
+    """One refusal names every path."""
+    made = script(home / "project/report.py", ALICE.uid, 0o775)
+    home.chmod(0o775)
+    group, passwd = Path("/etc/group"), Path("/etc/passwd")
+    before = group.read_text(), passwd.read_text()
+    if why == "member":
+        line = f"alice:x:{ALICE.uid}:"
+        group.write_text(before[0].replace(f"{line}\n", f"{line}bob\n"))
+    elif why == "primary":
+        passwd.write_text(before[1] + f"carol:x:4203:{ALICE.uid}::/tmp:/bin/sh\n")
+    elif why == "other":
+        for path in (made, home):
+            os.chown(path, ALICE.uid, ALICE.uid + 100)
+    elif why == "acl":
+        for path in (made, home):
+            os.chown(path, ALICE.uid, ALICE.uid)
+            entries = ((1, 7, -1), (2, 7, BOB.uid), (4, 5, -1), (16, 7, -1), (32, 5, -1))
+            acl = b"".join(
+                kind.to_bytes(2, "little")
+                + bits.to_bytes(2, "little")
+                + (who % 2**32).to_bytes(4, "little")
+                for kind, bits, who in entries
+            )
+            os.setxattr(path, "system.posix_acl_access", (2).to_bytes(4, "little") + acl)
+    else:
+        made.chmod(0o777)
+        home.chmod(0o777)
+    try:
+        refused = decrypt_run(str(made), env=AS_ALICE)
+        assert refused.status == 126
+        problem, hint = refused.err.splitlines()
+        assert f"{home} may be written by others" in problem
+        assert f"; {made} may be written by others" in problem
+        assert f"sudo install -D -m 0755 {made} /opt/jobs/report.py" in hint
+    finally:
+        group.write_text(before[0])
+        passwd.write_text(before[1])
+
+
+@pytest.fixture
+def environment_of_root() -> Iterator[Path]:
+    """A virtual environment of root's with one package, and a script that imports it."""
+    venv = Path("/opt/venv")
+    subprocess.run(["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", str(venv)], check=True)
+    (package,) = venv.glob("lib/python3*/site-packages")
+    (package / "parts").mkdir()
+    (package / "parts/__init__.py").write_text("print('ran')\n")
+    script(JOBS / "report.py", 0).write_text(f"#!{venv}/bin/python3\nimport parts\n")
+    yield package
+    for path in (venv, JOBS, Path("/srv/python")):
+        subprocess.run(["/bin/rm", "-rf", str(path)], check=True)
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize(
+    "what", ["file", "directory", "pth", "target", "link", "home", "library", "configuration"]
+)
+def test_an_environment_with_a_part_of_somebody_elses(
+    what: str, environment_of_root: Path, decrypt_run: Runs
+) -> None:
+    """Each could run her code as root."""
+    run = ("--root-owned", str(JOBS / "report.py"))
+    before = decrypt_run(*run)
+    assert (before.status, before.out) == (0, "ran\n"), before.err
+    site, elsewhere = environment_of_root, Path("/srv/python")
+    configuration = Path("/opt/venv/pyvenv.cfg")
+    elsewhere.mkdir()
+    hers = site / "parts/__init__.py"
+    if what == "directory":
+        hers = site / "parts"
+    elif what == "pth":
+        hers = site / "hers.pth"
+        hers.write_text("import os\n")
+    elif what == "target":
+        hers = elsewhere / "package.py"
+        hers.write_text("")
+        (site / "roots.pth").write_text(f"# a comment\n{elsewhere}\n")
+    elif what == "link":
+        hers = elsewhere / "package"
+        hers.mkdir()
+        (site / "package").symlink_to(hers)
+    elif what in ("home", "library"):
+        hers = elsewhere / ("bin" if what == "home" else "lib/python3.11/json.py")
+        (elsewhere / "bin").mkdir()
+        (elsewhere / "lib/python3.11").mkdir(parents=True)
+        if what == "library":
+            hers.write_text("")
+        configuration.write_text(f"home = {elsewhere}/bin\n")
+    elif what == "configuration":
+        hers = configuration
+    os.chown(hers, ALICE.uid, ALICE.uid)
+    refused = decrypt_run(*run)
+    assert (refused.status, refused.out) == (126, "")
+    assert f"{hers} belongs to alice" in refused.err
+    assert "chown" not in refused.err
