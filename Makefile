@@ -78,7 +78,7 @@ COMMIT = $$(commit=$$($(GIT) stash create); echo $${commit:-HEAD})
 # not --load: RPM 6 forgets what was loaded when it turns to the noarch target
 STAND_IN = --nodeps --macros "$$(rpm --showrc | sed -n "s/^Macro path: //p"):$(CURDIR)/tests/package/macros.fedora-stand-in"
 # Fedora's macros where they are, else what stands in for them
-MACROS = $(if $(shell rpm --eval '%{?pyproject_buildrequires:fedora}' | grep fedora),,$(STAND_IN))
+MACROS = $(if $(shell rpm --eval '%{?pyproject_buildrequires:fedora}' 2>/dev/null | grep fedora),,$(STAND_IN))
 REPRODUCIBLE := --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
     --define "clamp_mtime_to_source_date_epoch 1" --define "source_date_epoch_from_changelog 0"
 

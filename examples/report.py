@@ -1,5 +1,4 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: MIT
 """A script that needs an API key: it says so here, and asks for it by name."""
 # /// script
 # [tool.credhelper]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,3 +29,17 @@ def test_the_tour_of_the_readme_is_what_the_demonstration_prints() -> None:
         [ROOT / "examples" / "demo"], capture_output=True, text=True, check=True, timeout=60
     )
     assert _without_what_varies(shown.stdout) == _without_what_varies(tour)
+
+
+def test_make_needs_nothing_but_a_shell_to_come_to_the_demonstration(tmp_path: Path) -> None:
+    """What else it needs, ``tests/setup run`` installs."""
+    for program in ("bash", "grep", "sed"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "")
+    made = subprocess.run(
+        ["/usr/bin/make", "--no-print-directory", "--dry-run", f"--directory={ROOT}", "demo"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (made.stdout, made.stderr) == ("tests/setup run\nexamples/demo\n", "")

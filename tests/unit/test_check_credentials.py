@@ -71,10 +71,10 @@ def mismatch(embedded: str) -> NameMismatch:
         (SealingTimeout("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
         (NullKeyRefused("x"), "null-key", "sudo credhelper reseal a"),
         (
-            mismatch("b"),
+            mismatch("in_no_store"),
             "embedded-name",
-            f"sudo systemd-creds decrypt --newline=no --name=b {store.WRITTEN}/a - "
-            "| sudo credhelper add b --stdin --exact",
+            f"sudo systemd-creds decrypt --newline=no --name=in_no_store {store.WRITTEN}/a - "
+            "| sudo credhelper add in_no_store --stdin --exact",
         ),
         (mismatch("../b"), "embedded-name", f"sudo ls -ld -- {store.WRITTEN}/a"),
         (mismatch(""), "embedded-name", f"sudo ls -ld -- {store.WRITTEN}/a"),
