@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _values: dict[str, bytes] = {}
 _lock = _thread.RLock()  # for a fork in a signal handler that interrupts a load
 _observers: list[Callable[[str, bytes], None]] = []
+_recorded_runs: set[str] = set()  # by an observer
 
 
 def load(name: str) -> str:
@@ -89,7 +90,17 @@ def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
             _values[unsealed] = result
             for observer in _observers:
                 observer(unsealed, result)
+            _record(unsealed)
     return errors
+
+
+def _record(name: str) -> None:
+    """Records what a process decrypts that a script of the runner's has started."""
+    run = os.environ.get("CREDHELPER_RUN")
+    if run and run not in _recorded_runs:
+        from credhelper import recording
+
+        recording.loaded_in_child(name, run)
 
 
 def forget() -> None:
@@ -98,9 +109,14 @@ def forget() -> None:
         _values.clear()
 
 
-def observe(observer: Callable[[str, bytes], None]) -> None:
-    """Has ``observer`` told the name and value of whatever is decrypted from the store."""
+def observe(observer: Callable[[str, bytes], None], records: str = "") -> None:
+    """Has ``observer`` told the name and value of whatever is decrypted from the store.
+
+    ``records`` is the run for which it records that.
+    """
     _observers.append(observer)
+    if records:
+        _recorded_runs.add(records)
 
 
 def _given(name: str) -> bytes | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,17 +22,21 @@ JOURNALD: Final = "/usr/lib/systemd/systemd-journald"
 CONFIGURATION: Final = """[Journal]
 Storage=volatile
 ReadKMsg=no
-Audit=no
 """
 
 
 @pytest.fixture
-def journald(machine: Machine) -> Iterator[list[Path]]:
-    """A journald of the namespace's own, in the place of what listens there in other tests."""
+def journald(machine: Machine, request: pytest.FixtureRequest) -> Iterator[list[Path]]:
+    """A journald of the namespace's own, in the place of what listens there in other tests.
+
+    The test's parameter, if any, is more of its configuration.
+    """
     aside = JOURNAL.parent / "aside"
     JOURNAL.rename(aside)
     Path("/etc/systemd").mkdir(exist_ok=True)
-    Path("/etc/systemd/journald.conf").write_text(CONFIGURATION)
+    Path("/etc/systemd/journald.conf").write_text(
+        CONFIGURATION + getattr(request, "param", "Audit=no\n")
+    )
     with subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL) as process:
         while not JOURNAL.exists():
             assert process.poll() is None
@@ -79,6 +85,56 @@ def test_changes_are_shown_newest_last(
     heading, *lines = credhelper("log", "other").out.splitlines()
     assert heading.split() == ["TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT"]
     assert [line.split()[2:] for line in lines] == [["store", "root", "other", "add"]]
+
+
+@pytest.fixture
+def audited() -> Iterator[None]:
+    """The kernel's audit is as it was afterwards: journald switches it on."""
+    before = audit_enabled()
+    yield
+    audit_enabled(before)
+
+
+def audit_enabled(wanted: int | None = None) -> int:
+    """Whether the kernel writes audit records (AUDIT_GET, AUDIT_SET of linux/audit.h)."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9) as audit:
+        status = b"" if wanted is None else struct.pack("=II32x", 1, wanted)
+        kind = 1000 if wanted is None else 1001
+        audit.send(struct.pack("=IHHII", 16 + len(status), kind, 1 | 4, 1, 0) + status)
+        audit.settimeout(10)
+        error: int = struct.unpack_from("=i", audit.recv(4096), 16)[0]
+        assert error == 0
+        if wanted is None:
+            wanted = struct.unpack_from("=I", audit.recv(4096), 20)[0]
+    return int(wanted or 0)
+
+
+@pytest.mark.parametrize("journald", ["Audit=yes\n"], indirect=True)
+def test_what_the_journal_lost_is_there_from_the_kernels_audit(
+    audited: None,
+    records: Callable[..., list[dict[str, str]]],
+    credhelper: Runs,
+    decrypt_run: Runs,
+    scratch: Path,
+) -> None:
+    """Here it is lost since nobody takes it. A flood of one unit's messages does the same."""
+    assert audited is None
+    name = "a b\n'\"x.py"
+    (scratch / name).write_text("print('ran')")
+    assert credhelper("add", "my_api_key", input="sk-1234").status == 0
+    assert len(records(1)) == 1  # once, though it is in both
+    aside = JOURNAL.rename(JOURNAL.parent / "lost")
+    try:
+        finished = decrypt_run("-c", "my_api_key", name, cwd=scratch, env={"SUDO_USER": "ada"})
+    finally:
+        aside.rename(JOURNAL)
+    assert finished.out == "ran\n"
+    added, ran = records(2)
+    assert (added["event"], added["operation"]) == ("store", "add")
+    assert (ran["event"], ran["credentials"], ran["run_as"]) == ("run", "my_api_key", "root")
+    assert (ran["invoking_user"], ran["script"]) == ("ada", f"{scratch}/{name}")
+    assert len(ran["script_sha256"]) == 64
+    assert "sk-1234" not in str(ran)
 
 
 def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -> None:

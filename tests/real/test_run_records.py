@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from credhelper.commands import audit
+from credhelper import recording
 from tests.real.conftest import STORE, Record, Runs
 from tests.real.running import DECLARING, VALUE, Sealed, Writes
 
@@ -34,7 +35,29 @@ def test_a_run_is_recorded(
     assert record["CREDHELPER_INVOKING_USER"] == "alice"
     assert record["CREDHELPER_RUN_AS"] == "bob"
     assert record["CREDHELPER_INTERPRETER"] == "/bin/bash"
+    assert record["MESSAGE"].endswith("/with a\\nnewline.sh as bob with my_api_key")
     assert VALUE not in str(record)
+
+
+def test_what_a_child_loads_is_recorded(
+    sealed: Sealed, write: Writes, decrypt_run: Runs, journal: Callable[[int], list[Record]]
+) -> None:
+    """Whatever Python it is: here, the one that runs the tests."""
+    sealed("my_api_key", VALUE)
+    load = "from credhelper import load; load('my_api_key')"
+    for text in (
+        f"import subprocess\nsubprocess.run([{sys.executable!r}, '-c', {load!r}], check=True)",
+        f'#!/bin/sh\n{sys.executable} -c "{load}"\n',
+    ):
+        journal(1 if "import sub" in text else 2).clear()
+        script = write(text)
+        assert decrypt_run(str(script), env={"SUDO_USER": "alice"}).status == 0
+        run, demand = journal(2)
+        assert demand["MESSAGE_ID"] == "c3a85e917d2046b9a4f7d1e06b58c29f"
+        assert demand["CREDHELPER_CREDENTIALS"] == "my_api_key"
+        assert demand["CREDHELPER_INVOKING_USER"] == "alice"
+        assert demand["CREDHELPER_RUN"] == run["CREDHELPER_RUN"]
+        assert VALUE not in str(demand)
 
 
 def test_a_refusal_is_recorded(
@@ -67,11 +90,11 @@ def test_without_a_journal_it_says_so_once_and_goes_on(
     )
 
 
-def test_the_record_of_a_python_without_systemds_module(
+def test_a_record_arrives_whole(
     journal: Callable[[int], list[Record]],
 ) -> None:
     """Any value arrives whole, also one of several lines."""
-    audit._send(b"MESSAGE=one", b"CREDHELPER_SCRIPT=/tmp/a\nb=c", b"EMPTY=")
+    recording._send_to_journal({"MESSAGE": "one", "CREDHELPER_SCRIPT": "/tmp/a\nb=c", "EMPTY": ""})
     assert journal(1) == [{"MESSAGE": "one", "CREDHELPER_SCRIPT": "/tmp/a\nb=c", "EMPTY": ""}]
 
 

@@ -79,7 +79,7 @@ def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:
     source = b"from credhelper import loading\nprint(len(loading._observers))"
     watching = [
         start(tmp_path, source=source, record=record).stdout
-        for record in ({}, {"CREDHELPER_SCRIPT": "x"})
+        for record in ({}, {"CREDHELPER_RUN": "x"})
     ]
     assert watching == ["2\n", "3\n"]  # stdout and stderr, and the journal
 

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import audit, messages, program
+from credhelper.commands import audit, audit_trail, messages, program
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, UsageError
 from credhelper.name import CredentialName
@@ -30,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "log",
         help="show who used what",
-        description="Show the journal's records of runs, refusals and changes, newest last.",
+        description="Show the records of runs, refusals and changes, newest last: those of the "
+        "journal, and those of the kernel's audit that the journal lacks.",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="only of this credential")
     parser.add_argument("--since", metavar="TIME", help="since when, as in systemd.time(7)")
@@ -40,7 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the records."""
     name = None if arguments.name is None else CredentialName(arguments.name)
-    records = [_record(entry) for entry in _entries(arguments.since)]
+    entries = _entries(arguments.since)
+    entries += audit_trail.missing(entries, arguments.since)
+    records = sorted((_record(entry) for entry in entries), key=lambda record: record["time"])
     if name:
         records = [record for record in records if name in record["credentials"].split()]
     if arguments.json:

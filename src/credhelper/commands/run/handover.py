@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 
+from credhelper import recording
 from credhelper.commands import audit
 from credhelper.commands.run import delivery, identity, python
 
@@ -30,9 +31,11 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
 
         messages.note("--share-with-children is ignored: every child sees the credentials")
     delivery.check_variables(plan.variables, values)
-    record = _record(plan, digest)
+    run = os.urandom(16).hex()
+    record = _record(plan, digest, run)
     os.environ.clear()
     os.environ.update(plan.environment)
+    os.environ[recording.RUN_VARIABLE] = run
     if values:
         os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
             values, plan.account.pw_uid, plan.account.pw_gid
@@ -51,7 +54,7 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     python.become_script(script, values)
 
 
-def _record(plan: Plan, digest: str) -> dict[str, str]:
+def _record(plan: Plan, digest: str, run: str) -> dict[str, str]:
     """Records the run; the fields with which to record more of it."""
     fields = {
         "CREDHELPER_CREDENTIALS": " ".join(plan.names),
@@ -60,6 +63,7 @@ def _record(plan: Plan, digest: str) -> dict[str, str]:
         "CREDHELPER_INVOKING_USER": audit.invoking_user(),
         "CREDHELPER_RUN_AS": plan.account.pw_name,
         "CREDHELPER_INTERPRETER": plan.interpreter.shown,
+        "CREDHELPER_RUN": run,
     }
     names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
     message = (

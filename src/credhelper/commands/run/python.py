@@ -88,7 +88,8 @@ def _record_on_demand(fields: Mapping[str, str]) -> None:
     """Has the journal told what the script loads from the store; ``fields`` are of its run."""
     from credhelper.commands import audit
 
-    loading.observe(lambda name, _: audit.on_demand(name, fields))
+    run = fields["CREDHELPER_RUN"]
+    loading.observe(lambda name, _: audit.on_demand(name, fields), records=run)
 
 
 def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
