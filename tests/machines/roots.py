@@ -30,7 +30,7 @@ BUILD_TIMEOUT = 900  # seconds
 
 _SYSTEM = (
     "systemd systemd-sysv dbus passwd sudo mount util-linux procps acl strace git man-db rpm "
-    "python3 python3-venv python3-systemd python3-rich python3-dotenv tpm2-tools"
+    "python3 python3-venv python3-rich python3-dotenv tpm2-tools"
 ).split()
 _PACKAGING = (
     "file make patch unzip python3-pip python3-setuptools python3-wheel python3-pytest "

@@ -18,7 +18,7 @@ import pytest
 import credhelper
 from credhelper.commands.run.delivery import PLACE
 from tests.real import namespace
-from tests.real.conftest import ROOT, Finished, Runs, launcher
+from tests.real.conftest import ROOT, Runs, launcher
 from tests.real.running import ALICE, VALUE, Sealed, Writes, nothing_left
 
 pytest_plugins = ("tests.real.runner_fixtures",)
@@ -109,10 +109,10 @@ def test_the_option_of_old_is_accepted_with_a_note(
 ) -> None:
     sealed("my_api_key", VALUE)
     finished = decrypt_run("--share-with-children", "-c", "my_api_key", str(write("print('ran')")))
-    assert finished == Finished(
-        0,
-        b"ran\n",
-        b"credhelper: note: --share-with-children is ignored: every child sees the credentials\n",
+    assert (finished.status, finished.out) == (0, "ran\n")
+    assert finished.err == (
+        "credhelper-decrypt-run: note: "
+        "--share-with-children is ignored: every child sees the credentials\n"
     )
 
 

@@ -310,6 +310,21 @@ def test_small_limits_are_raised(
             assert hard_now in ((large,) if MAY_RAISE else (large, resource_now(name)))
 
 
+@pytest.mark.parametrize("name", LIMITS)
+def test_hard_limits_are_given_back_with_root(
+    name: str, write: Writes, decrypt_run: Runs, users: None
+) -> None:
+    assert users is None
+    hard = LIMITS[name][0] * 20
+    script = write(f"import resource; print(*resource.getrlimit(resource.RLIMIT_{name}))")
+    before = ["/usr/bin/prlimit", f"--{name.lower()}={hard}:{hard}"]
+    finished = decrypt_run("--user", "alice", str(script), before=before)
+    assert (finished.status, finished.err) == (0, "")
+    soft_now, hard_now = map(int, finished.out.split())
+    assert hard_now == hard
+    assert soft_now == min({"STACK": 8 << 20}.get(name, hard), hard)
+
+
 def resource_now(name: str) -> int:
     """The hard limit that these tests run under."""
     return resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1]

@@ -173,6 +173,71 @@ def test_no_other_process_of_the_user_sees_into_it(
             os.kill(int(child), signal.SIGKILL)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_run_of_the_user_sees_nothing_either(
+    kind: str, write: Writes, decrypt_run: Runs, environment: dict[str, str]
+) -> None:
+    """It has the capability that a run has, but is in another domain; its own children it sees."""
+    script = write(KINDS[kind].replace("{child}", CHILDREN[kind]))
+    intruding = write(
+        f"""\
+        import subprocess, sys
+        intruder = [sys.executable, "-I", {INTRUDER!r}]
+        for target in sys.argv[1:]:
+            print(subprocess.run([*intruder, target], stdout=subprocess.PIPE).stdout.decode())
+        child = subprocess.Popen(["/bin/sleep", "60"], env={{"KEY": "of a child"}})
+        print(subprocess.run([*intruder, str(child.pid)], stdout=subprocess.PIPE).stdout.decode())
+        child.kill()
+        """,
+        "intruding.py",
+    )
+    with running(script, environment, "--user", "alice", lines=2) as (_, (child, pid)):
+        try:
+            finished = decrypt_run("--user", "alice", str(intruding), pid, child)
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+    assert finished.err == ""
+    assert finished.out.startswith("\n\nenviron: b'KEY=of a child")
+
+
+@pytest.mark.parametrize("answer", ["error=ENOSYS", "error=EOPNOTSUPP", "retval=1"])
+def test_a_kernel_that_cannot_keep_runs_apart_is_named(
+    answer: str, write: Writes, decrypt_run: Runs
+) -> None:
+    """Without Landlock, with Landlock switched off, and that of before Linux 5.19."""
+    strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null"]
+    strace += ["-e", "trace=landlock_create_ruleset"]
+    finished = decrypt_run(
+        *("--user", "alice", str(write("print('ran')"))),
+        before=[*strace, "-e", f"inject=landlock_create_ruleset:{answer}"],
+    )
+    assert (finished.status, finished.out) == (0, "ran\n")
+    first, second = finished.err.splitlines()
+    assert first == "credhelper-decrypt-run: note: other runs of alice can read this one"
+    assert "Landlock of Linux 5.19 or newer" in second
+
+
+def test_what_a_user_does_works_on_in_a_run(write: Writes, decrypt_run: Runs) -> None:
+    script = write(
+        """\
+        #!/bin/bash
+        set -e
+        cd "$(mktemp -d)"
+        mkdir a b && echo moved >a/file && mv a/file b/file && ln b/file a/linked && cat a/linked
+        git init -q repository && git -C repository status --porcelain && echo git
+        python3 -c 'import socket, subprocess as s, multiprocessing as m; \
+            socket.create_server(("127.0.0.1", 0)); a, b = socket.socketpair(); m.Pipe(); \
+            socket.socket(socket.AF_UNIX).bind("socket"); print("sockets")'
+        mkfifo fifo; (echo through >fifo &); cat fifo
+        sleep 60 & kill -TERM $! && echo signalled
+        rm -r "$PWD"
+        """
+    )
+    finished = decrypt_run("--user", "alice", "-c", "my_api_key", str(script))
+    assert finished.err == ""
+    assert finished.out.split() == ["moved", "git", "sockets", "through", "signalled"]
+
+
 def test_the_intruder_would_see_it_otherwise(write: Writes) -> None:
     """A process of alice that the runner has not started."""
     argv = ["/bin/sleep", "60"]
@@ -238,13 +303,36 @@ def test_the_directory_is_theirs_alone(write: Writes, decrypt_run: Runs) -> None
     ]
 
 
-def test_the_keyrings_of_the_caller_stay_behind(write: Writes, decrypt_run: Runs) -> None:
-    script = write("#!/bin/cat /proc/keys\n")
-    finished = decrypt_run("--user", "alice", str(script))
-    assert finished.err == ""
-    assert [line.split()[-2:] for line in finished.out.splitlines() if "keyring" in line] == [
-        ["_ses:", "empty"]
-    ]
+ADD_KEY = {"x86_64": 248, "aarch64": 217}[os.uname().machine]
+WITH_A_KEY = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT / "src")!r})
+from credhelper.commands import kernel
+kernel.call("keyctl", 1, b"of the caller")  # KEYCTL_JOIN_SESSION_KEYRING
+kernel.call("syscall", {ADD_KEY}, b"user", b"token", b"planted", 7, -3)  # to the session's
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("user", ["root", "alice"])
+def test_the_keyrings_of_the_caller_stay_behind(
+    user: str, write: Writes, decrypt_run: Runs
+) -> None:
+    script = write(
+        """\
+        from credhelper.commands import kernel
+        try:
+            kernel.call("keyctl", 10, -3, b"user", b"token", 0)  # KEYCTL_SEARCH
+            print("the caller's key")
+        except OSError as error:
+            print(error.strerror)
+        """
+    )
+    before = [sys.executable, "-I", "-c", WITH_A_KEY]
+    finished = decrypt_run("--user", user, str(script), before=before)
+    assert (finished.out, finished.err) == ("keyctl: Required key not available\n", "")
+    plain = subprocess.run([*before, sys.executable, script], capture_output=True, check=False)
+    assert plain.stdout == b"the caller's key\n"
 
 
 @pytest.mark.parametrize("error", ["ENOSYS", "EPERM"])

@@ -40,8 +40,7 @@ OWN = """
     run.planning run.python run.spelling run.start script sealing secret store trust
 """.split()
 IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
-    "__future__ _ctypes _sha2 atexit binascii gc io pwd resource select "
-    "systemd systemd._journal".split()
+    "__future__ _ctypes _sha2 _socket atexit binascii gc io pwd resource select".split()
 )
 SCRIPT = """\
 # /// script

@@ -73,6 +73,9 @@ _NUMBERS: Final = {
     "fsconfig": 431,
     "fsmount": 432,
     "mount_setattr": 442,
+    "landlock_create_ruleset": 444,
+    "landlock_add_rule": 445,
+    "landlock_restrict_self": 446,
     # older, by what this Python was built for: uname(2) says what the caller's personality(2) wants
     "keyctl": {
         "aarch64": 219,
@@ -110,8 +113,11 @@ class _Function(CFuncPtr):
 _PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type]
 
 
-def _call(name: str, *arguments: object) -> int:
-    """Does the system call ``name``. Raises ``OSError``."""
+def call(name: str, *arguments: object) -> int:
+    """Does the system call ``name``; what it returns. Raises ``OSError``.
+
+    The arguments are integers, bytes and references, as the system call takes them.
+    """
     words = [_Long(word) if isinstance(word, int) else word for word in arguments]
     if number := _NUMBERS.get(name):
         function, words = "syscall", [_Long(number), *words]
@@ -125,7 +131,7 @@ def _call(name: str, *arguments: object) -> int:
 
 def prctl(option: int, *arguments: int) -> int:
     """prctl(2). Raises ``OSError``."""
-    return _call("prctl", option, *(*arguments, 0, 0, 0, 0)[:4])
+    return call("prctl", option, *(*arguments, 0, 0, 0, 0)[:4])
 
 
 def ramfs(mode: int) -> int:
@@ -134,13 +140,13 @@ def ramfs(mode: int) -> int:
     It is in no mount table, is never swapped, and is gone with its last descriptor (fsopen(2)).
     Raises ``OSError``.
     """
-    context = _call("fsopen", b"ramfs", FSOPEN_CLOEXEC)
+    context = call("fsopen", b"ramfs", FSOPEN_CLOEXEC)
     try:
         text = f"{mode:04o}".encode()
-        _call("fsconfig", context, FSCONFIG_SET_STRING, b"mode", text, 0)
-        _call("fsconfig", context, FSCONFIG_CMD_CREATE, None, None, 0)
+        call("fsconfig", context, FSCONFIG_SET_STRING, b"mode", text, 0)
+        call("fsconfig", context, FSCONFIG_CMD_CREATE, None, None, 0)
         attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
-        return _call("fsmount", context, FSMOUNT_CLOEXEC, attributes)
+        return call("fsmount", context, FSMOUNT_CLOEXEC, attributes)
     finally:
         os.close(context)
 
@@ -149,7 +155,7 @@ def make_read_only(mount: int) -> None:
     """Makes the mount behind the descriptor read-only (mount_setattr(2)). Raises ``OSError``."""
     attributes = (_Unsigned64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
     where = (mount, b"", AT_EMPTY_PATH)
-    _call("mount_setattr", *where, byref(attributes), _MOUNT_ATTR_BYTES)
+    call("mount_setattr", *where, byref(attributes), _MOUNT_ATTR_BYTES)
 
 
 def own_mounts() -> None:
@@ -157,7 +163,7 @@ def own_mounts() -> None:
 
     Mounts go on to propagate both ways. Raises ``OSError``.
     """
-    _call("unshare", CLONE_NEWNS)
+    call("unshare", CLONE_NEWNS)
 
 
 def real_root() -> None:
@@ -165,7 +171,7 @@ def real_root() -> None:
     process, which a chroot(2) may have changed. Raises ``OSError``."""
     process = os.pidfd_open(os.getpid())
     try:
-        _call("setns", process, CLONE_NEWNS)
+        call("setns", process, CLONE_NEWNS)
     finally:
         os.close(process)
 
@@ -173,14 +179,14 @@ def real_root() -> None:
 def is_mount() -> bool:
     """Whether the working directory is the root of a mount (statx(2)). Raises ``OSError``."""
     found = (_Unsigned64 * _STATX_WORDS)()
-    _call("statx", AT_FDCWD, b".", 0, 0, byref(found))
+    call("statx", AT_FDCWD, b".", 0, 0, byref(found))
     return bool(found[1] & STATX_ATTR_MOUNT_ROOT)
 
 
 def twin() -> int:
     """The descriptor of a detached mount of the working directory, which has all that mounts
     propagate to and from (open_tree(2)). Raises ``OSError``."""
-    return _call("open_tree", AT_FDCWD, b".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
+    return call("open_tree", AT_FDCWD, b".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)
 
 
 def stop_propagation() -> None:
@@ -188,13 +194,13 @@ def stop_propagation() -> None:
 
     Raises ``OSError``, EINVAL where that is not the root of a mount.
     """
-    _call("mount", None, b".", None, MS_PRIVATE, None)
+    call("mount", None, b".", None, MS_PRIVATE, None)
 
 
 def propagate_as(mount: int) -> None:
     """Has mounts propagate again, as they do with ``mount``, a :func:`twin`, to and from the mount
     whose root is the working directory. Since Linux 5.15. Raises ``OSError``."""
-    _call("move_mount", mount, b"", AT_FDCWD, b".", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_SET_GROUP)
+    call("move_mount", mount, b"", AT_FDCWD, b".", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_SET_GROUP)
 
 
 def attach(mount: int, directory: int) -> None:
@@ -203,7 +209,7 @@ def attach(mount: int, directory: int) -> None:
     Raises ``OSError``.
     """
     flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
-    _call("move_mount", mount, b"", directory, b"", flags)
+    call("move_mount", mount, b"", directory, b"", flags)
 
 
 def set_capabilities(permitted: int, inheritable: int) -> None:
@@ -218,7 +224,7 @@ def set_capabilities(permitted: int, inheritable: int) -> None:
         permitted >> high,
         inheritable >> high,
     )
-    _call("capset", byref(header), byref(data))
+    call("capset", byref(header), byref(data))
 
 
 def leave_keyrings() -> None:
@@ -228,7 +234,7 @@ def leave_keyrings() -> None:
     session-keyring(7). Raises ``OSError``.
     """
     try:
-        _call("keyctl", KEYCTL_JOIN_SESSION_KEYRING, None)
+        call("keyctl", KEYCTL_JOIN_SESSION_KEYRING, None)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise

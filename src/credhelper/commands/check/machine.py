@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -167,14 +166,6 @@ def _journal() -> Iterator[Finding]:
             "keeps its records in memory, and the next boot forgets who used which credential",
             "sudo mkdir -p /var/log/journal && sudo journalctl --flush",
         )
-    if find_spec("systemd") is None:
-        yield _finding(
-            Severity.WARNING,
-            "journal-bindings",
-            "python3-systemd",
-            "is missing: nothing is recorded in the journal",
-            _install("python3-systemd"),
-        )
 
 
 def _core_dumps() -> Iterator[Finding]:
@@ -185,7 +176,16 @@ def _core_dumps() -> Iterator[Finding]:
         return
     mend = ""
     where = ""
-    if not pattern.startswith("|"):
+    if pattern.startswith("@"):
+        yield _finding(
+            Severity.WARNING,
+            "core-socket",
+            "core dumps",
+            f"go to a socket ({pattern.lstrip('@')}), which no limit stops: a shell or another "
+            "program that crashes in a run hands its credentials to whoever listens there",
+            _NO_CORES,
+        )
+    elif not pattern.startswith("|"):
         if pattern:
             mend, where = _NO_CORES, f"a file ({pattern})"
     elif "systemd-coredump" in pattern:

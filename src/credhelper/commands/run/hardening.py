@@ -28,6 +28,7 @@ _LIMITS: Final = (
     (resource.RLIMIT_NPROC, (_UNLIMITED, _UNLIMITED)),
     (resource.RLIMIT_STACK, (8 << 20, _UNLIMITED)),
 )
+_given: Final[dict[int, int]] = {}  # the hard limits that the caller had
 # not to be changed at all, or ignored by Python on purpose
 _UNCHANGED: Final = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ)
 
@@ -50,7 +51,7 @@ def apply() -> None:
 
 
 def finish() -> None:
-    """Nobody may trace this process or dump its memory; signals are as at a login.
+    """Nobody may trace this process or dump its memory; no keys, and signals as at a login.
 
     Apart from :func:`apply` since ``ctypes`` is slow to import: it is done while systemd-creds
     runs, before the first value is here.
@@ -58,6 +59,7 @@ def finish() -> None:
     from credhelper.commands import kernel
 
     kernel.keep_memory_private()
+    kernel.leave_keyrings()
     for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
         _signal.setitimer(timer, 0)
     for number in _signal.valid_signals():
@@ -75,11 +77,23 @@ def program_signals() -> None:
 
 def _limits() -> None:
     for which, limits in _LIMITS:
+        if which != resource.RLIMIT_CORE:
+            _given[which] = resource.getrlimit(which)[1]
         try:
             resource.setrlimit(which, limits)
         except (OSError, ValueError):  # without CAP_SYS_RESOURCE: as much as is allowed
             hard = resource.getrlimit(which)[1]
             soft = hard if limits[0] == _UNLIMITED else min(limits[0], hard)
+            resource.setrlimit(which, (soft, hard))
+
+
+def give_limits_back() -> None:
+    """Lowers the limits to what the caller had, who is to gain nothing by them."""
+    for which, hard in _given.items():
+        if hard != _UNLIMITED:
+            soft, now = resource.getrlimit(which)
+            hard = hard if now == _UNLIMITED else min(hard, now)
+            soft = hard if soft == _UNLIMITED else min(soft, hard)
             resource.setrlimit(which, (soft, hard))
 
 

@@ -47,14 +47,17 @@ def account(user: str, invoking: int, *, as_invoking_user: bool) -> pwd.struct_p
 
 
 def become(user: pwd.struct_passwd) -> None:
-    """Becomes ``user`` for good: groups, ids, keyrings, capabilities, and no new privileges.
+    """Becomes ``user`` for good: groups, ids, capabilities, limits, and no new privileges.
 
     A program that is executed, by the runner or by the script, is made traceable by its user again
     (prctl(2), PR_SET_DUMPABLE). So one harmless capability stays, CAP_BLOCK_SUSPEND: whoever lacks
     what a process has may not trace it, nor read its environment, memory and descriptors
     (ptrace(2)). It is one that no session of a user has; pam_systemd(8) hands out CAP_WAKE_ALARM.
+    Another run of the user's has it, but is in another Landlock domain.
     """
-    from credhelper.commands import kernel  # ctypes: seldom needed, slow to import
+    # ctypes: seldom needed, slow to import
+    from credhelper.commands import kernel, messages
+    from credhelper.commands.run import hardening, landlock
 
     try:
         groups = os.getgrouplist(user.pw_name, user.pw_gid)
@@ -65,18 +68,24 @@ def become(user: pwd.struct_passwd) -> None:
                 kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
         os.setgroups(groups)
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-        kernel.leave_keyrings()
         kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
         kept = 1 << kernel.CAP_BLOCK_SUSPEND
         kernel.set_capabilities(kept, kept)
         kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_RAISE, kernel.CAP_BLOCK_SUSPEND)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        apart = landlock.enter()
+        hardening.give_limits_back()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # changing the user id may have set it
     except OSError as error:
         raise RunnerFailed(
             f"cannot become {user.pw_name}: {error.strerror}", "see credhelper-decrypt-run(8)"
         ) from None
+    if not apart:
+        messages.note(
+            f"other runs of {user.pw_name} can read this one",
+            "with Landlock of Linux 5.19 or newer (lsm= on the kernel's command line) they cannot",
+        )
 
 
 def _entry(uid: int) -> pwd.struct_passwd:
