@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Records of who used which credential: in the journal, and with the kernel's audit.
 
-Both by their documented protocols and a socket: no library has to be loaded. journald limits how
+Both by their documented protocols and a socket: no library has to be loaded, but for a record of
+more than a datagram. journald limits how
 much it takes of one unit, and under sudo(8) a run is in the unit of its caller; the audit records
 of the kernel know no such limit, and carry the login uid, which no process can change.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from _socket import AF_UNIX, SOCK_DGRAM, SOCK_RAW, socket
@@ -68,7 +70,7 @@ def loaded_in_child(name: str, run: str) -> None:
 
 
 def _send_to_journal(fields: Mapping[str, str]) -> None:
-    """One datagram (systemd's JOURNAL_NATIVE_PROTOCOL). Raises ``OSError``."""
+    """One datagram (systemd's JOURNAL_NATIVE_PROTOCOL). Raises ``OSError``, within the limit."""
     if not os.path.exists(_JOURNAL):
         raise OSError("systemd-journald is not running")
     data = bytearray()
@@ -78,9 +80,25 @@ def _send_to_journal(fields: Mapping[str, str]) -> None:
     journal = socket(AF_UNIX, SOCK_DGRAM)
     try:
         journal.settimeout(_TIME_LIMIT_SECONDS)
-        journal.sendto(data, _JOURNAL)
+        journal.connect(_JOURNAL)  # only then can it be waited for
+        journal.send(data)
+    except TimeoutError:
+        raise OSError("systemd-journald takes nothing") from None
+    except OSError as error:
+        if error.errno != errno.EMSGSIZE:
+            raise
+        _send_large(fields)
     finally:
         journal.close()
+
+
+def _send_large(fields: Mapping[str, str]) -> None:
+    """What no datagram holds, by libsystemd, which takes longer to load than to write."""
+    try:
+        from systemd.journal import sendv
+    except ImportError:  # the Python of a virtual environment
+        raise OSError("the record is too large without python3-systemd") from None
+    sendv(*(os.fsencode(f"{name}={value}") for name, value in fields.items()))
 
 
 def _send_to_audit(message_id: str, fields: Mapping[str, str]) -> None:

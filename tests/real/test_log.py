@@ -152,6 +152,14 @@ def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -
     ]
 
 
+def test_a_record_that_no_datagram_holds(
+    records: Callable[..., list[dict[str, str]]],
+) -> None:
+    names = [f"a_credential_with_a_long_name_{number}" for number in range(10_000)]
+    audit.store_changed("import", names)
+    assert records(1)[0]["credentials"].split() == names
+
+
 def test_what_others_write_is_not_taken_for_ours(
     credhelper: Runs, records: Callable[..., list[dict[str, str]]]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +125,40 @@ def test_a_record_arrives_whole(
     """Any value arrives whole, also one of several lines."""
     recording._send_to_journal({"MESSAGE": "one", "CREDHELPER_SCRIPT": "/tmp/a\nb=c", "EMPTY": ""})
     assert journal(1) == [{"MESSAGE": "one", "CREDHELPER_SCRIPT": "/tmp/a\nb=c", "EMPTY": ""}]
+
+
+def test_a_journal_that_takes_nothing_holds_nobody_up(
+    sealed: Sealed, write: Writes, decrypt_run: Runs
+) -> None:
+    """As when it is stopped: its socket is there, and its queue is full."""
+    sealed("my_api_key", VALUE)
+    script = write("print('ran')")
+    path = Path("/run/systemd/journal/socket")
+    path.rename(path.with_name("away"))
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stuck:
+            stuck.bind(str(path))
+            fill(path)
+            start = time.monotonic()
+            finished = decrypt_run("-c", "my_api_key", str(script))
+            took = time.monotonic() - start
+    finally:
+        path.unlink()
+        path.with_name("away").rename(path)
+    assert (finished.status, finished.out) == (0, "ran\n")
+    assert finished.err == (
+        "credhelper-decrypt-run: note: "
+        "not recorded in the journal: systemd-journald takes nothing\n"
+    )
+    assert took < 10
+
+
+def fill(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                sender.sendto(b"MESSAGE=x\n", str(path))
 
 
 def test_a_dry_run_shows_the_plan_and_runs_nothing(

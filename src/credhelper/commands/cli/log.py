@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _entries(since: str | None) -> list[dict[str, object]]:
     # root's alone: anybody can write records that look like ours
     matches = ["_UID=0", *(f"MESSAGE_ID={message_id}" for message_id in _EVENTS)]
-    argv = [_JOURNALCTL, "--output=json", "--no-pager", "--quiet", *matches]
+    # --all: without it, a field of more than 4096 bytes is null
+    argv = [_JOURNALCTL, "--output=json", "--all", "--no-pager", "--quiet", *matches]
     try:
         found = program.run(*argv, *([f"--since={since}"] if since else []))
     except OSError as error:
