@@ -60,7 +60,7 @@ def main() -> None:
             if not in_this_process:
                 from credhelper.commands.run import execution
             hardening.finish()
-            digest = opened.sha256
+            digest = opened.sha256 if opened.source or not chosen.module else ""
             results = unsealing.results() | failed
         finally:
             unsealing.cancel()

@@ -8,7 +8,7 @@ import marshal
 import os
 import re
 
-from credhelper.commands.run import hardening, interpreter
+from credhelper.commands.run import hardening, interpreter, shell
 from credhelper.errors import Untrusted
 
 TYPE_CHECKING = False
@@ -49,7 +49,10 @@ def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) 
         arguments = [_with_paths(argument, values) for argument in plan.options.arguments]
         path = plan.script.path
         path = f"./{path}" if path.startswith("-") else path  # which is no option
-        argv = [*plan.interpreter.argv, path, *arguments]
+        reading = []
+        if plan.reading:
+            reading = ["-c", plan.reading.format(shell.in_memory(plan.script.source))]
+        argv = [*plan.interpreter.argv, *reading, path, *arguments]
         # a binary by its descriptor: what was looked at is what runs
         program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.descriptor
     hardening.program_signals()

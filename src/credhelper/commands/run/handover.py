@@ -65,6 +65,8 @@ def _record(plan: Plan, digest: str, run: str) -> dict[str, str]:
         "CREDHELPER_INTERPRETER": plan.interpreter.shown,
         "CREDHELPER_RUN": run,
     }
+    if plan.read_again:
+        fields["CREDHELPER_SCRIPT_READ"] = "again"
     names = fields["CREDHELPER_CREDENTIALS"] or "no declared credentials"
     message = (
         f"{fields['CREDHELPER_INVOKING_USER']} runs {fields['CREDHELPER_SCRIPT']} "

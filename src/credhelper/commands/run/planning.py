@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 
+from credhelper.commands import trust
 from credhelper.commands.run import environment, identity, interpreter
 
 TYPE_CHECKING = False
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 
 
 class Plan:
-    """A run: the script, what runs it, as whom, in which environment and with which credentials."""
+    """A run: the script, what runs it, as whom, in which environment and with which credentials.
 
-    __slots__ = ("account", "environment", "interpreter", "names", "options", "script", "variables")
+    ``reading`` is how a shell is told to read the bytes that were looked at (see ``shell``).
+    ``read_again`` tells that the interpreter opens a file that others than root could have
+    exchanged since.
+    """
+
+    __slots__ = (
+        *("account", "environment", "interpreter", "names", "options", "script", "variables"),
+        *("read_again", "reading"),
+    )
 
     def __init__(
         self,
@@ -41,6 +50,8 @@ class Plan:
         self.account = account
         self.environment = environment
         self.interpreter = interpreter
+        self.reading = ""
+        self.read_again = False
 
     @property
     def masks(self) -> bool:
@@ -92,4 +103,12 @@ def plan(
         shell=account.pw_shell,
     )
     chosen = interpreter.choose(options, script, owners)
-    return Plan(options, script, names, variables, account, clean, chosen)
+    made = Plan(options, script, names, variables, account, clean, chosen)
+    opened_by_name = chosen.kind == interpreter.PROGRAM or options.module
+    if opened_by_name and trust.why_not(script.path, trust.ROOT_ALONE):
+        if chosen.kind == interpreter.PROGRAM and chosen.argv:
+            from credhelper.commands.run import shell
+
+            made.reading = shell.reading(chosen.argv, script.source)
+        made.read_again = not made.reading
+    return made
