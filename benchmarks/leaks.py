@@ -30,14 +30,14 @@ GIT = "/usr/bin/git"
 OBJECTS = ("cat-file", "--batch-all-objects", "--batch")
 POLL_SECONDS = 0.05  # between two looks at how much memory is taken
 
-# argv: where credhelper is, the repository, what finds words; standard input: the values as JSON
+# argv: where credhelper is, the repository; standard input: the values as JSON
 SEARCH = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
 from credhelper.commands.leaks.matching import matcher
 from credhelper.commands.leaks.search import search
 values = {name: value.encode() for name, value in json.load(sys.stdin).items()}
-sought = matcher(values, array=sys.argv[3] == "numpy")
+sought = matcher(values)
 report = search([os.fsencode(sys.argv[2])], sought, lambda report: None)
 if report.hits or report.problems or not report.objects:
     raise SystemExit(f"unexpected: {report}")
@@ -122,7 +122,7 @@ def read(path: Path, *options: str) -> Run:
     return _measured([GIT, f"--git-dir={path}", *OBJECTS, *options], b"")
 
 
-def search(path: Path, credentials: int, words: str) -> Run:
+def search(path: Path, credentials: int) -> Run:
     """The search, the start of Python included."""
     chance = random.Random(1)  # noqa: S311 # the same keys in every run
     signs = string.ascii_letters + string.digits
@@ -130,7 +130,7 @@ def search(path: Path, credentials: int, words: str) -> Run:
         f"key_{number}": "".join(chance.choices(signs, k=20 + 2 * number % 32))
         for number in range(credentials)
     }
-    command = [sys.executable, "-I", "-c", SEARCH, str(SOURCE), str(path), words]
+    command = [sys.executable, "-I", "-c", SEARCH, str(SOURCE), str(path)]
     return _measured(command, json.dumps(values).encode())
 
 
@@ -175,9 +175,7 @@ def pairs(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list
     """Of every round the search, and Git alone in the order of packs: the faster one."""
     with history(megabytes) as path:
         read(path, "--unordered")
-        return [
-            (search(path, credentials, "numpy"), read(path, "--unordered")) for _ in range(rounds)
-        ]
+        return [(search(path, credentials), read(path, "--unordered")) for _ in range(rounds)]
 
 
 def growth(sizes: Sequence[int] = (10, 30, 100, 300, 1000)) -> list[tuple[int, float]]:
@@ -185,7 +183,7 @@ def growth(sizes: Sequence[int] = (10, 30, 100, 300, 1000)) -> list[tuple[int, f
     curve = []
     for size in sizes:
         with history(size) as path:
-            times = [search(path, 16, "numpy").seconds for _ in range(3)]
+            times = [search(path, 16).seconds for _ in range(3)]
         curve.append((size, statistics.median(times)))
     return curve
 
@@ -200,17 +198,15 @@ def main() -> None:
     with history(arguments.megabytes, arguments.keep) as path:
         count = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
         print(f"Python {sys.version.split()[0]}, {arguments.megabytes} MB, {count} processors")
-        print(f"{'credentials':>12}{'words by':>10}{'ratio':>20}{'to by id':>20}{'s':>20}", end="")
+        print(f"{'credentials':>12}{'ratio':>20}{'to by id':>20}{'s':>20}", end="")
         print(f"{'MB':>6}{'with packs':>11}")
-        for credentials, words in itertools.product(arguments.credentials, ("numpy", "plain")):
+        for credentials in arguments.credentials:
             alone, by_id, runs = [], [], []
             for _ in range(arguments.rounds):
-                runs.append(search(path, credentials, words))
+                runs.append(search(path, credentials))
                 alone.append(read(path, "--unordered"))
                 by_id.append(read(path))
-            print(
-                f"{credentials:12}{words:>10}{_ratios(runs, alone)}{_ratios(runs, by_id)}", end=""
-            )
+            print(f"{credentials:12}{_ratios(runs, alone)}{_ratios(runs, by_id)}", end="")
             print(f"{spread([run.seconds for run in runs]):>20}", end="")
             print(f"{max(r.own for r in runs):6.0f}{max(r.resident for r in runs):11.0f}")
 

@@ -368,13 +368,12 @@ def found(report: Report, tree: Path) -> dict[str, Expected]:
     return result
 
 
-@pytest.mark.parametrize("array", [True, False], ids=["numpy", "plain"])
 def test_every_planted_value_is_found_where_it_stands_and_nowhere_else(
-    planted: tuple[Path, Plants], array: bool
+    planted: tuple[Path, Plants],
 ) -> None:
     tree, plants = planted
     assert len(plants.values) >= 60
-    sought = matcher(plants.values, array=array)
+    sought = matcher(plants.values)
     report = search([os.fsencode(tree)], sought, quiet)
     assert report.problems == []
     assert found(report, tree) == plants.expected

@@ -15,30 +15,27 @@ from hypothesis import strategies as st
 
 from credhelper.commands.leaks import report
 from credhelper.commands.leaks.compressed import Allowance, gunzip
-from credhelper.commands.leaks.forms import LONGEST, forms
 from credhelper.commands.leaks.matching import Match, matcher
-from credhelper.commands.leaks.sieve import sieve
+from credhelper.commands.leaks.sought import LONGEST, sought
 from credhelper.commands.leaks.standing import date_of
 
 NAME = "my_api_key"
-BOTH = [pytest.param(True, id="numpy"), pytest.param(False, id="plain")]
 values = st.binary(min_size=8, max_size=300).filter(lambda v: len(v.rstrip(b"\r\n")) >= 8)
 
 
-def matches(value: bytes, chunks: list[bytes], array: bool = False) -> list[Match]:
-    return list(matcher({NAME: value}, array=array).matches(chunks))
+def matches(value: bytes, chunks: list[bytes]) -> list[Match]:
+    return list(matcher({NAME: value}).matches(chunks))
 
 
-@pytest.mark.parametrize("array", BOTH)
 @given(values, st.binary(max_size=100), st.binary(max_size=100), st.data())
 def test_every_form_is_found_however_the_data_comes(
-    array: bool, value: bytes, before: bytes, after: bytes, data: st.DataObject
+    value: bytes, before: bytes, after: bytes, data: st.DataObject
 ) -> None:
-    form = data.draw(st.sampled_from(forms(NAME, value)))
+    form = data.draw(st.sampled_from(sought(NAME, value)))
     text = before + form.text + after
     size = data.draw(st.integers(1, len(text)))
     chunks = [text[i : i + size] for i in range(0, len(text), size)]
-    assert before.count(b"\n") + 1 in {match.line for match in matches(value, chunks, array)}
+    assert before.count(b"\n") + 1 in {match.line for match in matches(value, chunks)}
 
 
 @pytest.mark.parametrize("after", [b"r", b"\\r", b""])
@@ -61,35 +58,15 @@ def test_base64_and_hex_are_found_over_lines(value: bytes, width: int, end: byte
 
 @given(values, st.binary(max_size=2000))
 def test_nothing_is_found_where_nothing_is(value: bytes, data: bytes) -> None:
-    if any(match.encoding.value == "as it is" for match in matches(value, [data])):
+    if any(match.encoding == "as it is" for match in matches(value, [data])):
         assert value.rstrip(b"\r\n") in data
-
-
-@given(
-    st.lists(st.binary(min_size=7, max_size=64), min_size=1, max_size=20),
-    st.lists(st.binary(max_size=50), max_size=20),
-    st.data(),
-)
-def test_both_sieves_let_through_the_same(
-    literals: list[bytes], others: list[bytes], data: st.DataObject
-) -> None:
-    parts = data.draw(st.permutations([*others, *literals[: len(literals) // 2]]))
-    buffer = b"".join(parts)
-    expected = {literal for literal in literals if literal in buffer}
-    for array in (True, False):
-        assert set(sieve(literals, array=array).present(buffer, len(buffer))) == expected
-
-
-def test_a_sieve_looks_only_as_far_as_it_is_told() -> None:
-    for array in (True, False):
-        assert sieve([b"abcdefgh"], array=array).present(b"x" * 9 + b"abcdefgh", 16) == []
 
 
 @given(values, st.binary(max_size=40))
 def test_no_form_of_a_value_is_left_in_what_is_shown(value: bytes, other: bytes) -> None:
-    sought = matcher({NAME: value}, array=False)
-    for form in forms(NAME, value):
-        assert form.text not in sought.redacted(other + form.text + other).replace(other, b"|")
+    search = matcher({NAME: value})
+    for form in sought(NAME, value):
+        assert form.text not in search.redacted(other + form.text + other).replace(other, b"|")
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])
@@ -100,7 +77,7 @@ def test_values_too_short_to_search_for_are_named(size: int) -> None:
 def test_of_a_large_value_a_part_is_enough() -> None:
     value = bytes(i * 7919 % 251 for i in range(1 << 20))
     assert matches(value, [value])
-    assert max(len(form.text) for form in forms(NAME, value)) <= 6 * LONGEST
+    assert max(len(form.text) for form in sought(NAME, value)) <= 6 * LONGEST
 
 
 def test_the_certificate_next_to_a_key_is_no_secret() -> None:
@@ -113,8 +90,8 @@ def test_the_certificate_next_to_a_key_is_no_secret() -> None:
 
 
 def test_nothing_shows_a_value() -> None:
-    sought = matcher({NAME: b"correct horse battery"})
-    for thing in (sought, sought.sieve, *forms(NAME, b"correct horse battery")):
+    search = matcher({NAME: b"correct horse battery"})
+    for thing in (search, search.probes, *sought(NAME, b"correct horse battery")):
         assert "horse" not in repr(thing)
 
 

@@ -708,7 +708,7 @@ signal.setitimer(signal.ITIMER_REAL, 0)
     assert (code, err) == (0, b"")
     assert KEY not in out
     lines = [line for line in out.split(b"\n") if line.startswith(b"line")]
-    assert all(re.fullmatch(rb"line \d+ \[credential key\]", line) for line in lines)
+    assert [x for x in lines if not re.fullmatch(rb"line \d+ \[credential key\]", x)] == []
     numbers = [int(line.split()[1]) for line in lines]
     assert numbers == sorted(set(numbers))  # none torn, doubled or out of order
     if "raise" not in action:
@@ -796,7 +796,8 @@ def test_nothing_slow_is_imported() -> None:
     assert set(child.stdout.decode().split()) <= {
         *("__future__", "atexit", "binascii", "types"),
         *("credhelper", "credhelper.commands", "credhelper.commands.run", masking.__name__),
-        *(f"{masking.__name__}.{name}" for name in ("masker", "needles", "spelling")),
+        *(f"credhelper.commands.{name}" for name in ("literals", "spellings", "writers")),
+        *(f"{masking.__name__}.{name}" for name in ("forms", "masker", "openings")),
         f"{masking.__name__}.nested_writes",
         # what Python has anyway, from 3.14 on only where it is asked for
         *("io", "abc", "_abc", "errno", "_types"),

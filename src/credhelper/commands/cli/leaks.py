@@ -45,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     values, failures = _values(arguments.select)
     paths = [os.fsencode(path) for path in arguments.path or ["."]]
-    # starting NumPy takes longer than to search what is staged
-    sought = matcher(values, array=False if arguments.staged else None)
+    sought = matcher(values)
     watch = _Watch()
     try:
         report = search(paths, sought, watch.show, only_staged=arguments.staged)

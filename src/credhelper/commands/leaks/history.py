@@ -86,7 +86,7 @@ def _hit(match: Match, found: Found, repository: str) -> Hit:
     }.get(found.type, Place.HISTORY)
     return Hit(
         match.credential,
-        match.encoding.value,
+        match.encoding,
         place,
         path="",
         line=match.line if place is Place.HISTORY else 0,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from credhelper.commands.leaks.forms import BREAK, LONGEST_GAP, Encoding, Form, forms
-from credhelper.commands.leaks.sieve import Sieve, sieve
+from credhelper.commands.leaks.sought import BREAK, LONGEST_GAP, Sought, sought
+from credhelper.commands.literals import Literals
 
 MOST = 100  # matches of one credential in one file; more tell nothing new
 
@@ -16,7 +16,7 @@ class Match:
     """One place in a stream: lines count from 1."""
 
     credential: str
-    encoding: Encoding
+    encoding: str
     line: int
 
 
@@ -24,15 +24,15 @@ class Match:
 class _Span:
     start: int
     end: int
-    form: Form
+    form: Sought
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """What is searched for. Never shows a value."""
 
-    by_probe: Mapping[bytes, tuple[tuple[int, Form], ...]]
-    sieve: Sieve
+    by_probe: Mapping[bytes, tuple[tuple[int, Sought], ...]]
+    probes: Literals
     overlap: int
     skipped: tuple[str, ...]
 
@@ -64,13 +64,15 @@ class Matcher:
 
     def spans(self, buffer: bytes) -> list[_Span]:
         """Where values stand in buffer, in order; of overlapping ones of a credential the first."""
-        found = [
-            span
-            for probe in self.sieve.present(buffer, len(buffer))
-            for position in _positions(buffer, probe)
-            for offset, form in self.by_probe[probe]
-            if (span := _verified(buffer, position, offset, form))
-        ]
+        found = []
+        within: dict[Sought, int] = {}  # up to where one stands that was found already
+        for position, probe, _ in sorted(self.probes.places(buffer)):
+            for offset, form in self.by_probe[probe]:
+                if position < within.get(form, 0):
+                    continue
+                if span := _verified(buffer, position, offset, form):
+                    found.append(span)
+                    within[form] = span.end
         found.sort(key=lambda span: (span.start, -span.end))
         ends: dict[str, int] = {}
         result = []
@@ -89,29 +91,22 @@ class Matcher:
         return text
 
 
-def matcher(values: Mapping[str, bytes], *, array: bool | None = None) -> Matcher:
+def matcher(values: Mapping[str, bytes]) -> Matcher:
     """A Matcher for values by credential name; those too short to search for are in .skipped."""
-    by_probe: dict[bytes, tuple[tuple[int, Form], ...]] = {}
+    by_probe: dict[bytes, tuple[tuple[int, Sought], ...]] = {}
     skipped, overlap = [], 0
     for credential, value in values.items():
-        found = forms(credential, value)
+        found = sought(credential, value)
         if not found:
             skipped.append(credential)
         for form in found:
             overlap = max(overlap, form.span)
             for offset, probe in form.probes:
                 by_probe[probe] = (*by_probe.get(probe, ()), (offset, form))
-    return Matcher(by_probe, sieve(by_probe, array=array), overlap, tuple(sorted(skipped)))
+    return Matcher(by_probe, Literals(by_probe), overlap, tuple(sorted(skipped)))
 
 
-def _positions(buffer: bytes, probe: bytes) -> Iterator[int]:
-    position = buffer.find(probe)
-    while position >= 0:
-        yield position
-        position = buffer.find(probe, position + 1)
-
-
-def _verified(buffer: bytes, position: int, offset: int, form: Form) -> _Span | None:
+def _verified(buffer: bytes, position: int, offset: int, form: Sought) -> _Span | None:
     """The span of form whose probe at offset was found at position, if all of it stands there."""
     if not form.loose:
         start = position - offset

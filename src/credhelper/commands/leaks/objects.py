@@ -113,7 +113,7 @@ def _pieces(running: Git, left: list[int]) -> Iterator[bytes]:
 
 
 def _read(running: Git, matcher: Matcher, result: Survey, progress: Progress) -> _Reading:
-    """Run the sieve over Git's output, up to its end."""
+    """Run the search over Git's output, up to its end."""
     descriptor = running.output.fileno()
     set_pipe_size(descriptor)
     buffer = bytearray(OVERLAP + BUFFER)
@@ -133,8 +133,11 @@ def _read(running: Git, matcher: Matcher, result: Survey, progress: Progress) ->
         before = reading.current
         starts, found = _headers(buffer, filled, reading, result, at_end)
         result.size += filled - OVERLAP
-        for probe in matcher.sieve.present(buffer, filled):
-            _note(buffer, filled, probe, starts, [before, *found], result)
+        block = buffer if filled == len(buffer) else buffer[:filled]
+        for position, *_ in matcher.probes.places(block):
+            holder = [before, *found][bisect_right(starts, position)]
+            if holder:
+                result.suspects[holder.oid] = holder.type
         reading.next_header -= filled - OVERLAP
         view[:OVERLAP] = view[filled - OVERLAP : filled]
         progress(result.objects, result.size)
@@ -169,26 +172,6 @@ def _headers(
             result.archives.append(reading.last)
         reading.next_header += int(size) + 1
     return starts, found
-
-
-def _note(
-    buffer: bytearray,
-    filled: int,
-    probe: bytes,
-    starts: list[int],
-    objects: list[Found | None],
-    result: Survey,
-) -> None:
-    """Note the objects in which the probe stands, each once."""
-    position = buffer.find(probe, 0, filled)
-    while position >= 0:
-        index = bisect_right(starts, position)
-        holder = objects[index]
-        if holder:
-            result.suspects[holder.oid] = holder.type
-        if index == len(starts):
-            return
-        position = buffer.find(probe, max(position + 1, starts[index]), filled)
 
 
 def _careful(repository: Repository, matcher: Matcher, progress: Progress) -> Survey:

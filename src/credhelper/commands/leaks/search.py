@@ -182,7 +182,7 @@ def _add(
 ) -> None:
     shown, hidden = show(state.matcher, path)
     state.report.hits.append(
-        Hit(match.credential, match.encoding.value, place, shown, match.line, compressed, hidden)
+        Hit(match.credential, match.encoding, place, shown, match.line, compressed, hidden)
     )
 
 

@@ -53,7 +53,7 @@ def _hit(matcher: Matcher, match: Match, path: bytes) -> Hit:
     shown = matcher.redacted(path)
     return Hit(
         match.credential,
-        match.encoding.value,
+        match.encoding,
         Place.STAGED,
         os.fsdecode(shown),
         match.line,

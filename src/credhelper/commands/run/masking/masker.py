@@ -6,16 +6,17 @@ from __future__ import annotations
 from _thread import RLock  # threading imports more than the hot path can afford
 from sys import is_finalizing  # by name: at the very end, the module is emptied
 
-from credhelper.commands.run.masking.needles import Needles
-from credhelper.commands.run.masking.spelling import (
+from credhelper.commands.literals import Literals
+from credhelper.commands.run.masking.forms import (
     SHORTEST,
     beginning,
     continuations,
     encoded,
     lines,
-    spellings,
+    spelled,
     stripped,
 )
+from credhelper.commands.run.masking.openings import Openings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,12 +156,13 @@ class _Vocabulary:
         for name, value in values.items():
             label = encoded(f"[credential {name}]", encoding)
             value = stripped(value)
-            for form in (*spellings(beginning(value, HEAD), encoding), *lines(value, encoding)):
+            for form in (*spelled(beginning(value, HEAD), encoding), *lines(value, encoding)):
                 head = form[:HEAD]
                 self._labels.setdefault(head, label)
                 if len(form) > HEAD:
                     self._cut.setdefault(head, []).append(value)
-        self._needles = Needles(self._labels)
+        self._literals = Literals(self._labels)
+        self._openings = Openings(self._labels)
 
     def masked(self, data: bytes, state: State, last: bool) -> tuple[bytes, State]:
         """What to write when ``data`` comes after ``state``, and the state afterwards."""
@@ -174,10 +176,14 @@ class _Vocabulary:
             data = held + data
         ready: list[bytes] = []
         done, size = 0, len(data)
-        matches = self._needles.matches(data)
-        hold = size if last else self._needles.hold(data, done)
-        while match := matches.first(done):
-            start, form = match
+        # the last is the leftmost, and of those the longest
+        places = self._literals.places(data)
+        places.sort(key=lambda place: (-place[0], len(place[1])))
+        hold = size if last else self._openings.hold(data, done)
+        while places:
+            start, form, _ = places.pop()
+            if start < done:
+                continue
             if start >= hold:
                 break
             ready += data[done:start], self._labels[form]
@@ -188,7 +194,7 @@ class _Vocabulary:
                 if following and done == size and not last:
                     return b"".join(ready), (b"", following)
             if hold < done:
-                hold = size if last else self._needles.hold(data, done)
+                hold = size if last else self._openings.hold(data, done)
         if not ready and hold == size:
             return data, _NOTHING
         ready.append(data[done:hold])
