@@ -30,7 +30,7 @@ BUILD_TIMEOUT = 900  # seconds
 
 _SYSTEM = (
     "systemd systemd-sysv dbus passwd sudo mount util-linux procps acl strace git man-db rpm "
-    "python3 python3-venv python3-rich python3-dotenv tpm2-tools"
+    "python3 python3-venv python3-rich python3-dotenv tpm2-tools openssh-server"
 ).split()
 _PACKAGING = (
     "file make patch unzip python3-pip python3-setuptools python3-wheel python3-pytest "
@@ -45,7 +45,7 @@ FEDORA_SITE = "".join(f"/usr/lib/python3.{minor}/site-packages\n" for minor in r
 _MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer "
     "e2scrub_reap.service fstrim.timer man-db.timer systemd-firstboot.service "
-    "console-getty.service getty@tty1.service"
+    "console-getty.service getty@tty1.service ssh.service ssh.socket"
 ).split()
 
 _FILES = {
@@ -92,6 +92,8 @@ class Recipe:
 
 
 RECIPES = {
+    # systemd 252, Python 3.11: the oldest that a fleet may have
+    "bookworm": Recipe("bookworm", (*_SYSTEM,), files=_FILES),
     # systemd 257, Python 3.13, RPM 4.20, sudo 1.9.16
     "trixie": Recipe("trixie", (*_SYSTEM,), files=_FILES),
     # systemd 262, Python 3.14, RPM 6: the closest to a current Fedora; also builds the package

@@ -25,7 +25,8 @@ def test_nothing_there(credhelper: Runs) -> None:
         "credhelper: note: there are no credentials\n"
         "credhelper: hint: add one: sudo credhelper add my_api_key\n"
     )
-    assert json.loads(credhelper("list", "--json").out) == []
+    said = json.loads(credhelper("list", "--json").out)
+    assert said == {"format": 1, "verb": "list", "credentials": []}
 
 
 def test_the_table(credhelper: Runs, sealed: Callable[..., Path]) -> None:
@@ -47,7 +48,7 @@ def test_the_table(credhelper: Runs, sealed: Callable[..., Path]) -> None:
 def problems(credhelper: Runs, *options: str) -> dict[str, list[str]]:
     finished = credhelper("list", "--json", *options)
     assert finished.status == 0, finished.err
-    return {entry["name"]: entry["problems"] for entry in json.loads(finished.out)}
+    return {entry["name"]: entry["problems"] for entry in json.loads(finished.out)["credentials"]}
 
 
 def test_what_is_wrong_with_files(credhelper: Runs, sealed: Callable[..., Path]) -> None:
@@ -85,7 +86,7 @@ def test_what_is_wrong_with_files(credhelper: Runs, sealed: Callable[..., Path])
 def test_json(credhelper: Runs, sealed: Callable[..., Path]) -> None:
     path = sealed("my_api_key", "x")
     os.utime(path, (1767225600, 1767225600))
-    (entry,) = json.loads(credhelper("list", "--json").out)
+    (entry,) = json.loads(credhelper("list", "--json").out)["credentials"]
     assert entry == {
         "name": "my_api_key",
         "path": "/etc/credstore.encrypted/my_api_key",
@@ -112,7 +113,8 @@ def test_the_first_directory_of_the_search_path_wins(
     assert "everywhere  host" in table
     assert "in /run/credstore.encrypted" in table
     assert "in /usr/local/lib/credstore.encrypted" in table
-    paths = [entry["path"] for entry in json.loads(credhelper("list", "--json").out)]
+    listed = json.loads(credhelper("list", "--json").out)["credentials"]
+    paths = [entry["path"] for entry in listed]
     assert paths == [
         "/etc/credstore.encrypted/everywhere",
         "/usr/local/lib/credstore.encrypted/lib",
@@ -147,7 +149,7 @@ def test_verify(credhelper: Runs, sealed: Callable[..., Path]) -> None:
     assert lines["null_one"].endswith("is sealed with the null key, which protects nothing")
     assert "altered since" in lines["bitten"]
     assert lines["empty"].endswith("is empty")
-    entries = json.loads(credhelper("list", "--verify", "--json").out)
+    entries = json.loads(credhelper("list", "--verify", "--json").out)["credentials"]
     assert {entry["name"]: entry.get("unsealing", {}).get("error") for entry in entries} == {
         "good": None,
         "copied": "NameMismatch",
@@ -222,7 +224,8 @@ def test_names_that_the_locale_cannot_show(credhelper: Runs, locale: str) -> Non
         (STORE / name).touch(0o600)
     finished = credhelper("list", env={"LC_ALL": locale, "PYTHONIOENCODING": "ascii"})
     assert finished.status == 0, finished.err
-    assert len(json.loads(credhelper("list", "--json", env={"LC_ALL": locale}).out)) == 2
+    listed = json.loads(credhelper("list", "--json", env={"LC_ALL": locale}).out)
+    assert len(listed["credentials"]) == 2
 
 
 def test_a_directory_that_cannot_be_listed_is_told(

@@ -57,7 +57,7 @@ def records(journald: list[Path], credhelper: Runs) -> Callable[..., list[dict[s
         while True:
             finished = credhelper("log", "--json", *options)
             assert finished.status == 0, finished.err
-            found: list[dict[str, str]] = json.loads(finished.out)
+            found: list[dict[str, str]] = json.loads(finished.out)["records"]
             if len(found) >= count or time.monotonic() > deadline:
                 assert len(found) == count, found
                 return found

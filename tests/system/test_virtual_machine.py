@@ -72,7 +72,7 @@ def add(machine: Machine, name: str, value: str, *options: str) -> None:
 
 def bindings(machine: Machine) -> dict[str, str]:
     listed = machine.run([CREDHELPER, "list", "--json"], check=True).stdout
-    return {entry["name"]: entry["bound_to"] for entry in json.loads(listed)}
+    return {entry["name"]: entry["bound_to"] for entry in json.loads(listed)["credentials"]}
 
 
 def test_every_key_outlives_reboot_and_power_cut(machine: Machine, power: VirtualMachine) -> None:

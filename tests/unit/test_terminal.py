@@ -88,10 +88,11 @@ def test_only_yes_is_yes(typed: str, answer: bool, monkeypatch: pytest.MonkeyPat
 
 
 def test_json_is_json_in_any_locale(capfd: pytest.CaptureFixture[str]) -> None:
-    terminal.print_json([{"name": "ü\udcff"}])
+    terminal.print_json("list", {"credentials": [{"name": "ü\udcff"}]})
     out = capfd.readouterr().out
     assert out.isascii()
-    assert json.loads(out) == [{"name": "ü\udcff"}]
+    said = json.loads(out)
+    assert said == {"format": 1, "verb": "list", "credentials": [{"name": "ü\udcff"}]}
 
 
 def test_a_command_is_quoted_for_the_shell() -> None:

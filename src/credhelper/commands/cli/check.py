@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     facts = machine.facts() if asked.everything else []
     facts += credentials.facts(_places(asked)) if asked.everything else []
     if arguments.json:
-        terminal.print_json(report.as_data(facts, found, fixed))
+        terminal.print_json("check", report.as_data(facts, found, fixed))
     else:
         report.show(facts, found, fixed)
     return 1 if any(finding.severity is Severity.FAILURE for finding in found) else 0

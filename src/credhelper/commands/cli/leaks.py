@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         watch.clear()
     if arguments.json:
         unsealed = [{"credential": name, "problem": e.problem} for name, e in failures.items()]
-        terminal.print_json({**as_data(report), "not_unsealed": unsealed})
+        terminal.print_json("leaks", {**as_data(report), "not_unsealed": unsealed})
     else:
         _print(as_lines(report))
         messages.say(summary(report))

@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
             if not entry.blob
         }
     if arguments.json:
-        terminal.print_json([_as_data(entry, failures) for entry in entries])
+        terminal.print_json(
+            "list", {"credentials": [_as_data(entry, failures) for entry in entries]}
+        )
     elif entries:
         terminal.table(
             ("NAME", "BOUND TO", "SIZE", "AGE", "PROBLEMS"),

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if name:
         records = [record for record in records if name in record["credentials"].split()]
     if arguments.json:
-        terminal.print_json(records)
+        terminal.print_json("log", {"records": records})
     elif records:
         headings = ("TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT")
         terminal.table(

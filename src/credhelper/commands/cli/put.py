@@ -210,7 +210,7 @@ def _tell(steps: list[_Step], arguments: argparse.Namespace) -> None:
         rows = [
             dict(zip(keys, (step.name, step.change, step.label), strict=True)) for step in steps
         ]
-        terminal.print_json({"credentials": rows})
+        terminal.print_json("put", {"credentials": rows})
         return
     for step in steps:
         if arguments.dry_run:

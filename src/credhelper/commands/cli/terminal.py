@@ -9,14 +9,17 @@ import os
 import shlex
 import sys
 import time
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from credhelper.commands import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import Console
+
+
+JSON_FORMAT: Final = 1  # of the envelope that --json prints
 
 
 def command(words: Sequence[str]) -> str:
@@ -57,9 +60,12 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def print_json(data: object) -> None:
-    """``data`` as JSON on stdout."""
-    messages.say(json.dumps(data, indent=2))
+def print_json(verb: str, data: Mapping[str, object]) -> None:
+    """``data`` as JSON on stdout, in the one envelope of all verbs.
+
+    ``format`` grows where the meaning of what is there changes, not where something is added.
+    """
+    messages.say(json.dumps({"format": JSON_FORMAT, "verb": verb, **data}, indent=2))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: int = -1) -> None:

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright: credhelper maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: reseal
+short_description: Seal credentials anew with another key
+version_added: 1.0.0
+description:
+  - Seals credentials anew on their host, with the same values, so that they are bound to another
+    key - after a TPM2 was added, or before a firmware update changes its PCRs.
+  - Each is verified before it takes the old one's place.
+options:
+  names:
+    description:
+      - The credentials to seal anew; all of the host's store where it is left out.
+    type: list
+    elements: str
+    default: []
+  with_key:
+    description:
+      - The key to seal with. Credentials that are bound to it already are left alone.
+    type: str
+    required: true
+    choices: [host, tpm2, host+tpm2]
+  tpm2_pcrs:
+    description:
+      - The PCRs of the TPM2 to bind to.
+    type: str
+  force:
+    description:
+      - Also seal those anew that are bound to O(with_key) already, as is needed for other PCRs.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    support: full
+    platforms: linux
+seealso:
+  - module: credhelper.credhelper.credential
+author:
+  - credhelper maintainers (@credhelper)
+"""
+
+EXAMPLES = r"""
+- name: Bind everything to the TPM2 as well
+  credhelper.credhelper.reseal:
+    with_key: host+tpm2
+  become: true
+"""
+
+RETURN = r"""
+names:
+  description: What was sealed anew, or in check mode would be.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.credhelper.credhelper.plugins.module_utils import command
+
+
+def main():
+    """Seals anew what is not bound as asked."""
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "default": []},
+            "with_key": {
+                "type": "str",
+                "required": True,
+                "choices": ["host", "tpm2", "host+tpm2"],
+                "no_log": False,
+            },
+            "tpm2_pcrs": {"type": "str"},
+            "force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    names = wanted(module)
+    if names:
+        options = [f"--with-key={module.params['with_key']}"]
+        if module.params["tpm2_pcrs"]:
+            options.append(f"--tpm2-pcrs={module.params['tpm2_pcrs']}")
+        if module.check_mode:
+            options.append("--dry-run")
+        command.run(module, ["reseal", *options, *names])
+    module.exit_json(changed=bool(names), names=names)
+
+
+def wanted(module):
+    """The names of the host's own credentials that are to be sealed anew."""
+    asked, key = module.params["names"], module.params["with_key"]
+    rows = command.read(module, ["list"])["credentials"]
+    own = {row["name"]: row for row in rows if row["path"].startswith("/etc/")}
+    if missing := [name for name in asked if name not in own]:
+        module.fail_json(msg=f"there is no credential {', '.join(missing)}")
+    chosen = asked or sorted(own)
+    return [name for name in chosen if module.params["force"] or own[name]["bound_to"] != key]
+
+
+if __name__ == "__main__":
+    main()
