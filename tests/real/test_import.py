@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper.commands import script
+from credhelper.commands import metadata
 from tests.real.conftest import STORE, Record, Runs, launcher, unseal
 
 FILE = b"OPENAI_API_KEY=sk-1234\nexport GITHUB_TOKEN='ghp 5678'\nPEM=\"a\nb\"\n"
@@ -42,7 +42,7 @@ def test_every_variable_becomes_a_credential(
         "\nto declare them, put this into the script:\n\n"
         "# /// script\n"
     )
-    assert list(script.declared(finished.stdout).credentials) == list(NAMES)
+    assert list(metadata.declared(finished.stdout).credentials) == list(NAMES)
     (record,) = journal(1)
     assert record["CREDHELPER_OPERATION"] == "import"
     assert record["CREDHELPER_CREDENTIALS"] == " ".join(NAMES)

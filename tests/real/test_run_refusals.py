@@ -46,6 +46,7 @@ def bad(
 
 
 BLOCK = "# /// script\n# [tool.credhelper]\n# {}\n# ///\n"
+REQUIRING = "# /// script\n# requires-python = '{}'\n# ///\n"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,8 @@ def test_bad_command_lines(
         (BLOCK.format("credentials = ["), 125, "the script's metadata block: "),
         (BLOCK.format("environment = { 'A-B' = 'a' }"), 125, "'A-B' is no name of a variable"),
         (BLOCK.format("key = 1"), 125, "unknown key 'key'"),
+        (REQUIRING.format(">=3.99"), 125, "the script needs Python >=3.99, and /"),
+        (REQUIRING.format("3.99"), 125, "requires-python is not understood: 3.99"),
         (f"{BLOCK.format('')}\n{BLOCK.format('')}", 125, "there are two script metadata blocks"),
         (BLOCK.format("").replace("# ///\n", ""), 125, "it is not closed"),
         (b"# /// script\n# [tool.credhelper]\n# \xff\n# ///\n", 125, "metadata block"),

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from credhelper import envelope
-from credhelper.commands import dotenv_import, script, sudoers
+from credhelper.commands import dotenv_import, metadata, script, sudoers
 from credhelper.errors import CredentialError, DamagedCredential
 from tests.machines.machine import Machine
 from tests.system import library
@@ -124,7 +124,7 @@ def test_metadata_is_what_the_reference_finds(text: list[str], newline: str) -> 
     except (tomllib.TOMLDecodeError, AttributeError):
         expected = None
     try:
-        declared = script.declared(source.encode())
+        declared = metadata.declared(source.encode())
     except CredentialError as error:
         if "not closed" in error.problem:  # no block to the reference; here a mistake to be told
             return

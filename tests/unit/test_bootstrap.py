@@ -36,6 +36,7 @@ def start(tmp_path: Path, before: str = "", **changes: object) -> subprocess.Com
         "variables": {"KEY": "my_api_key"},
         "masks": True,
         "record": {},
+        "requires_python": ">=3.11",
     }
     (tmp_path / "my_api_key").write_text("sk-1234")
     file = tmp_path / "plan"
@@ -82,6 +83,16 @@ def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:
         for record in ({}, {"CREDHELPER_RUN": "x"})
     ]
     assert watching == ["2\n", "3\n"]  # stdout and stderr, and the journal
+
+
+@pytest.mark.parametrize("needed", ["<3.11", ">=3.11,==3.9.*", "3"])
+def test_a_script_that_needs_another_python(needed: str, tmp_path: Path) -> None:
+    finished = start(tmp_path, requires_python=needed, source=b"print('started')")
+    assert (finished.returncode, finished.stdout) == (125, "")
+    error, hint = finished.stderr.splitlines()
+    assert error.startswith("credhelper-decrypt-run: error: the script")
+    assert "needs Python" in error or "is not understood: 3" in error
+    assert hint.startswith("credhelper-decrypt-run: hint: ")
 
 
 @pytest.mark.parametrize("version", ["(3, 10, 99)", "(3, 6, 0)"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper.commands import dotenv_import, script
+from credhelper.commands import dotenv_import, metadata
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
 
 FILE = b"""\
@@ -112,7 +112,7 @@ def test_the_block_declares_what_was_imported(count: int) -> None:
     source = "".join(f"LONG_VARIABLE_NAME_{n}=value\n" for n in range(count)).encode()
     items = dotenv_import.plan(source).items
     block = dotenv_import.metadata_block(items)
-    declared = script.declared(block.encode())
+    declared = metadata.declared(block.encode())
     assert declared.credentials == [item.name for item in items]
     assert declared.environment == {item.variable: item.name for item in items}
     assert max(map(len, block.splitlines())) <= 80
@@ -120,7 +120,7 @@ def test_the_block_declares_what_was_imported(count: int) -> None:
 
 def test_a_variable_that_no_script_may_have_set_is_left_out_of_the_environment() -> None:
     items = dotenv_import.plan(b"PATH=/tmp\nmy.key2=x\n").items
-    declared = script.declared(dotenv_import.metadata_block(items).encode())
+    declared = metadata.declared(dotenv_import.metadata_block(items).encode())
     assert declared.credentials == ["path", "my.key2"]
     assert not declared.environment
 
@@ -145,4 +145,4 @@ def test_any_file_is_planned_or_refused(source: bytes) -> None:
         return
     assert plan.items
     assert all(item.value for item in plan.items)
-    script.declared(dotenv_import.metadata_block(plan.items).encode())
+    metadata.declared(dotenv_import.metadata_block(plan.items).encode())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dotenv.parser import parse_stream
 
-from credhelper.commands import script
+from credhelper.commands import metadata
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
 from credhelper.name import CredentialName, shown
 
@@ -145,7 +145,7 @@ def _refuse_twins(items: Collection[Item]) -> None:
 
 def _settable(variable: str) -> bool:
     try:
-        script.check_variable(variable)
+        metadata.check_variable(variable)
     except CredentialError:
         return False
     return True

@@ -15,7 +15,7 @@ import stat
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import script
+from credhelper.commands import metadata
 from credhelper.commands.check.finding import Area, Finding, Severity, command, editor
 from credhelper.errors import CredentialError
 
@@ -49,12 +49,12 @@ def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> 
     declared: set[str] = set()
     has_block = True
     try:
-        block = script.declared(source)
+        block = metadata.declared(source)
     except CredentialError as error:
         yield _finding(Severity.FAILURE, "metadata", path, 1, error.problem)
     else:
         declared = {str(name) for name in (*block.credentials, *block.environment.values())}
-        has_block = b"# /// script" in source
+        has_block = b" /// script" in source
         for name in sorted(declared - set(names)):
             evidence = f"declares {name}, which is not in the store"
             mend = command("credhelper", "add", name)

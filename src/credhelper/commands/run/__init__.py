@@ -12,7 +12,7 @@ import os
 import sys
 
 from credhelper import sealing, store
-from credhelper.commands import messages, script, trust
+from credhelper.commands import messages, metadata, script, trust
 from credhelper.commands.run import hardening, identity, options
 from credhelper.commands.run.options import Options
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed, Untrusted
@@ -44,7 +44,7 @@ def main() -> None:
         invoking = identity.invoking_uid(os.environ)
         owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
         opened = _opened(chosen, owners)
-        declared = script.declared(opened.source)
+        declared = metadata.declared(opened.source)
         variables = declared.environment | chosen.environment
         names = [*declared.credentials, *chosen.credentials, *variables.values()]
 
@@ -55,7 +55,9 @@ def main() -> None:
         try:  # what is not needed to get here, while systemd-creds runs
             from credhelper.commands.run import handover, interpreter, planning
 
-            plan = planning.plan(chosen, opened, blobs, variables, owners, invoking)
+            plan = planning.plan(
+                chosen, opened, blobs, variables, owners, invoking, declared.requires_python
+            )
             in_this_process = plan.interpreter.kind == interpreter.IN_PROCESS
             if not in_this_process:
                 from credhelper.commands.run import execution

@@ -31,6 +31,16 @@ def main() -> None:
     kernel.keep_memory_private()
     script = python.PythonScript(**described)
     del described
+    if script.requires_python:
+        from credhelper.commands import messages, requires_python
+        from credhelper.errors import RunnerFailed
+
+        try:
+            requires_python.check(script.requires_python)
+        except RunnerFailed as error:
+            messages.speak_as("credhelper-decrypt-run")
+            messages.error(error)
+            sys.exit(error.exit_code)
     values = {}
     for name in script.names:
         with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), "rb") as file:

@@ -6,7 +6,7 @@ Parsed by hand: argparse would take as long as all the rest of start-up.
 
 from __future__ import annotations
 
-from credhelper.commands import script
+from credhelper.commands import metadata
 from credhelper.errors import CredentialError, RunnerFailed
 from credhelper.name import CredentialName
 
@@ -155,7 +155,7 @@ def _take(options: Options, option: str, value: str) -> None:
         variable, equals, name_text = value.partition("=")
         if not equals:
             raise RunnerFailed(f"-e {value!a} has no '='", "write it as -e API_KEY=my_api_key")
-        script.check_variable(variable)
+        metadata.check_variable(variable)
         if variable in options.environment:
             raise RunnerFailed(f"-e {variable} is there twice", "keep one")
         options.environment[variable] = _name(name_text)

@@ -25,12 +25,12 @@ class Plan:
 
     ``reading`` is how a shell is told to read the bytes that were looked at (see ``shell``).
     ``read_again`` tells that the interpreter opens a file that others than root could have
-    exchanged since.
+    exchanged since. ``requires_python`` is what the script says of its Python, if anything.
     """
 
     __slots__ = (
         *("account", "environment", "interpreter", "names", "options", "script", "variables"),
-        *("read_again", "reading"),
+        *("read_again", "reading", "requires_python"),
     )
 
     def __init__(
@@ -50,6 +50,7 @@ class Plan:
         self.account = account
         self.environment = environment
         self.interpreter = interpreter
+        self.requires_python = ""
         self.reading = ""
         self.read_again = False
 
@@ -76,6 +77,7 @@ class Plan:
             variables={variable: str(name) for variable, name in self.variables.items()},
             masks=self.masks,
             record=dict(record),
+            requires_python=self.requires_python,
         )
 
 
@@ -86,6 +88,7 @@ def plan(
     variables: Mapping[str, CredentialName],
     owners: Collection[int],
     invoking: int,
+    requires_python: str = "",
 ) -> Plan:
     """The plan that ``options`` ask for; ``names`` are its credentials.
 
@@ -104,6 +107,11 @@ def plan(
     )
     chosen = interpreter.choose(options, script, owners)
     made = Plan(options, script, names, variables, account, clean, chosen)
+    made.requires_python = requires_python
+    if requires_python and chosen.kind == interpreter.IN_PROCESS:
+        from credhelper.commands.requires_python import check
+
+        check(requires_python)
     opened_by_name = chosen.kind == interpreter.PROGRAM or options.module
     if opened_by_name and trust.why_not(script.path, trust.ROOT_ALONE):
         if chosen.kind == interpreter.PROGRAM and chosen.argv:

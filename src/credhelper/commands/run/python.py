@@ -27,11 +27,12 @@ class PythonScript:
     the script imports from (its own, without links), empty for none. ``names`` are its
     credentials, ``variables`` those of the environment with the name of their credential, and
     ``record`` holds the fields with which to record what it decrypts on demand, if that is to be.
+    ``requires_python`` is what the script says of its Python.
     """
 
     __slots__ = (
         *("source", "path", "directory", "module", "arguments"),
-        *("names", "variables", "masks", "record"),
+        *("names", "variables", "masks", "record", "requires_python"),
     )
 
     def __init__(
@@ -45,6 +46,7 @@ class PythonScript:
         variables: dict[str, str],
         masks: bool,
         record: dict[str, str],
+        requires_python: str,
     ) -> None:
         self.source = source
         self.path = path
@@ -55,6 +57,7 @@ class PythonScript:
         self.variables = variables
         self.masks = masks
         self.record = record
+        self.requires_python = requires_python
 
 
 def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
