@@ -6,6 +6,9 @@ SHELL := /bin/bash
 
 PYTHON ?= /usr/bin/python3
 VENV := build/venv
+# where the project lives, for `make home`
+HOME_URL := https://github.com/credhelper/credhelper
+ADDRESS := maintainers@credhelper.example
 RUN := $(VENV)/bin
 
 .PHONY: help
@@ -102,6 +105,12 @@ rpm: archive $(if $(MACROS),venv) ## build the RPMs with plain rpmbuild in a pri
 	rm -rf $(topdir)
 	SOURCE_DATE_EPOCH=$$(stat -c %Y $(outdir)/$(SPEC)) rpmbuild -ba $(MACROS) $(REPRODUCIBLE) $(RPMFLAGS) \
 	    --define "_build_python $(abspath $(RUN)/python)" --define "_topdir $(topdir)" --define "_sourcedir $(outdir)" $(outdir)/$(SPEC)
+
+.PHONY: home
+home: ## write HOME_URL and ADDRESS, as this file has them, into whatever names them
+	was=$$(sed -n 's/^URL: *//p' $(SPEC)); address=$$(sed -n '/^%changelog/,$$ s/.*<\(.*\)>.*/\1/p' $(SPEC) | head -n 1); \
+	$(GIT) grep -lF -e "$$was" -e "$$address" -- ':!Makefile' \
+	    | xargs -r sed -i -e "s|$$was|$(HOME_URL)|g" -e "s|$$address|$(ADDRESS)|g"
 
 $(PACKAGING)/.made: tests/requirements-packaging.txt
 	test -x $(PACKAGING)/bin/python || $(PYTHON) -m venv $(PACKAGING)

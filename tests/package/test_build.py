@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tomllib
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -54,9 +53,8 @@ def digest(path: Path) -> str:
 
 def test_the_versions_are_one() -> None:
     found = re.search(r"^Version: +(\S+)$", SPEC.read_text(), re.MULTILINE)
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     assert found
-    assert found[1] == project["version"] == VERSION
+    assert found[1] == VERSION
     assert f"> - {VERSION}-1" in SPEC.read_text().partition("%changelog")[2].splitlines()[1]
 
 
@@ -84,3 +82,21 @@ def test_a_changed_checkout_is_packed_as_it_is(clone: Path) -> None:
     unpack = ["/usr/bin/tar", "--extract", "--to-stdout", f"--file={archive}"]
     assert run([*unpack, f"credhelper-{VERSION}/NEWS.md"], clone) == "not committed\n"
     assert run(["/usr/bin/git", "diff", "--name-only"], clone) == "NEWS.md\n"
+
+
+def test_the_home_of_the_project_is_written_in_one_place(clone: Path) -> None:
+    makefile = (clone / "Makefile").read_text()
+    names = dict(re.findall(r"^(HOME_URL|ADDRESS) := (.*)$", makefile, re.MULTILINE))
+    new = {"HOME_URL": "https://forge.example.net/tools/keys", "ADDRESS": "keys@example.net"}
+    for name, value in names.items():
+        makefile = makefile.replace(f"{name} := {value}", f"{name} := {new[name]}")
+    (clone / "Makefile").write_text(makefile)
+    for _ in range(2):  # the second time, nothing is left to do
+        run(["/usr/bin/make", "home"], clone)
+    grep = ["/usr/bin/git", "grep", "--files-with-matches", "-F"]
+    for name, value in new.items():
+        found = run([*grep, value], clone).split()
+        assert {"Makefile", "SECURITY.md", "credhelper.spec"} <= set(found), found
+        left = subprocess.run([*grep, names[name]], cwd=clone, capture_output=True, text=True)
+        assert left.stdout == ""
+    assert "catalog/credhelper.catalog" in run([*grep, new["HOME_URL"]], clone)
