@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -17,10 +18,12 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import git_filter_repo
 import pytest
 
+from credhelper.commands.cli.leaks_report import as_lines
+from credhelper.commands.leaks.findings import Hit, Report
 from credhelper.commands.leaks.matching import matcher
-from credhelper.commands.leaks.report import Hit, Report, as_data, as_lines
 from credhelper.commands.leaks.search import search
 from tests.real.conftest import Runs, launcher
 
@@ -377,7 +380,7 @@ def test_every_planted_value_is_found_where_it_stands_and_nowhere_else(
     report = search([os.fsencode(tree)], sought, quiet)
     assert report.problems == []
     assert found(report, tree) == plants.expected
-    shown = json.dumps(as_data(report)) + "\n".join(line.text for line in as_lines(report))
+    shown = json.dumps(report.as_data()) + "\n".join(line.text for line in as_lines(report))
     assert [name for name, value in plants.values.items() if value in shown.encode()] == []
 
 
@@ -428,7 +431,7 @@ def test_a_hit_tells_the_first_commit_its_date_and_whether_a_remote_has_it(
     assert first in {hit.commit for hit in pushed}
     assert {hit.remote_branch for hit in pushed} == {"origin/main"}
     (kept,) = [hit for hit in hits(repository) if hit.path == "kept"]
-    assert (kept.commit, kept.ref, kept.remote_branch) == (second, "refs/heads/local", "")
+    assert (kept.commit, kept.refs, kept.remote_branch) == (second, ("refs/heads/local",), "")
 
 
 def test_an_unreachable_commit_is_told_as_such(repository: Path) -> None:
@@ -436,23 +439,38 @@ def test_an_unreachable_commit_is_told_as_such(repository: Path) -> None:
     git(repository, "reset", "--quiet", "--hard", "HEAD~2")
     own(repository)
     (hit,) = hits(repository)
-    assert (hit.path, hit.commit, hit.ref, hit.remote_branch) == ("gone", oid, "", "")
+    assert (hit.path, hit.commit, hit.refs) == ("gone", oid, ())
 
 
-def test_the_steps_rewrite_only_what_a_branch_or_tag_leads_to(repository: Path) -> None:
-    (repository / "stashed").write_bytes(KEY)
-    git(repository, "stash", "--quiet", "--include-untracked")
-    git(repository, "notes", "add", "--message", KEY.decode(), "HEAD")
-    oid = git(repository, "rev-parse", "HEAD")
+def steps(report: Report) -> list[str]:
+    """The commands that are advised."""
+    lines = [line.text for line in as_lines(report)]
+    return [line.strip() for line in lines if line.startswith("     ") and "git" in line]
+
+
+def test_of_the_stash_alone_the_right_entry_is_dropped(repository: Path) -> None:
+    for text in (b"harmless", KEY, b"harmless too", b"x" + KEY, b"newest"):
+        (repository / "file").write_bytes(text)
+        git(repository, "stash", "--quiet", "--include-untracked")
     own(repository)
     report = search([os.fsencode(repository)], matcher(VALUES), quiet)
-    steps = [line.text.strip() for line in as_lines(report)][-4:]
-    assert steps == [
-        f"git -C {repository} stash drop",
-        f"git -C {repository} notes remove {oid}",
-        f"git -C {repository} reflog expire --expire=now --all",
-        f"git -C {repository} gc --prune=now",
+    as_owner = f"sudo -u '#{OWNER}' git -C {repository}"
+    assert steps(report) == [
+        f"{as_owner} stash drop 'stash@{{3}}'",
+        f"{as_owner} stash drop 'stash@{{1}}'",
+        f"{as_owner} gc --prune=now",
     ]
+
+
+def test_every_branch_that_has_a_commit_is_told(repository: Path) -> None:
+    git(repository, "switch", "--quiet", "--create", "old/one")
+    commit(repository, "gone", KEY)
+    git(repository, "switch", "--quiet", "--create", "old/two")
+    git(repository, "tag", "v1")
+    git(repository, "switch", "--quiet", "main")
+    own(repository)
+    (hit,) = hits(repository)
+    assert hit.refs == ("refs/heads/old/one", "refs/heads/old/two", "refs/tags/v1")
 
 
 def test_a_subdirectory_stands_for_its_repository(repository: Path) -> None:
@@ -483,9 +501,9 @@ def test_staged_is_what_the_next_commit_adds(scratch: Path, born: bool) -> None:
     git(repository, "add", "new", "new.gz")
     own(repository)
     staged = hits(repository, staged=True)
-    assert {(h.place.value, h.path, h.line, h.compressed) for h in staged} == {
-        ("staged", "new", 2, False),
-        ("staged", "new.gz", 1, True),
+    assert {(h.place.value, h.path, h.line, h.inside) for h in staged} == {
+        ("staged", "new", 2, ""),
+        ("staged", "new.gz", 1, "gzip data"),
     }
 
 
@@ -518,12 +536,11 @@ def test_the_command_tells_places_and_steps_and_never_the_value(
     own(repository)
     finished = credhelper("leaks", str(repository), umask=0o077)
     assert finished.status == 1
-    assert "my_api_key stands in 2 places:\n" in finished.out
+    assert "my_api_key was found in 2 places:\n" in finished.out
     assert f"{repository}/file:1  (working tree)\n" in finished.out
     assert "in refs/heads/main, in no branch of a remote\n" in finished.out
     assert "     sudo credhelper rotate my_api_key\n" in finished.out
-    assert f"git -C {repository} filter-repo --invert-paths \\\n" in finished.out
-    assert "--path 'it'\"'\"'s'\n" in finished.out
+    assert f"     sudo credhelper leaks --rewrite {repository}\n" in finished.out
     assert finished.err.startswith("credhelper: warning: not searched for: the value of short ")
     assert KEY.decode() not in finished.out + finished.err
 
@@ -561,7 +578,7 @@ def test_a_credential_that_cannot_be_unsealed_is_a_finding(
     (scratch / "file").write_bytes(KEY)
     finished = credhelper("leaks", str(scratch))
     assert finished.status == 1
-    assert "my_api_key stands in 1 place:" in finished.out
+    assert "my_api_key was found in 1 place:" in finished.out
     assert "credhelper: error: not searched for: credential damaged " in finished.err
 
 
@@ -573,14 +590,16 @@ def test_what_is_not_there_is_a_usage_error(credhelper: Runs, sealed: Callable[.
 
 
 def test_a_terminal_gets_colours_and_whole_commands(
-    repository: Path, credhelper: Runs, sealed: Callable[..., Path]
+    scratch: Path, credhelper: Runs, sealed: Callable[..., Path]
 ) -> None:
     sealed("my_api_key", KEY)
-    path = "a-path-that-is-longer-than-a-line-of-the-terminal/" * 3 + "file"
-    commit(repository, path, KEY)
+    repository = scratch / ("a-path-that-is-longer-than-a-line-of-the-terminal/" * 3)
+    repository.mkdir(parents=True)
+    git(repository, "init", "--quiet")
+    commit(repository, "file", KEY)
     finished = credhelper("leaks", str(repository), tty=[])
-    assert "\x1b[1;31mmy_api_key stands in 1 place:\x1b[0m" in finished.out
-    assert f"  --path {path}\x1b[0m" in finished.out
+    assert "\x1b[1;31mmy_api_key was found in 1 place:\x1b[0m" in finished.out
+    assert f"sudo credhelper leaks --rewrite {repository}\x1b[0m" in finished.out
     plain = credhelper("leaks", str(repository), env={"NO_COLOR": "1"}, tty=[])
     assert "31m" not in plain.out
 
@@ -590,9 +609,151 @@ def test_progress_is_shown_at_a_terminal(
 ) -> None:
     sealed("my_api_key", KEY)
     with gzip.open(scratch / "zeros.gz", "wb", compresslevel=1) as file:
-        for _ in range(8):
+        for _ in range(4):
             file.write(bytes(256 << 20))
-    for number in range(3):
-        shutil.copy(scratch / "zeros.gz", scratch / f"zeros{number}.gz")
+    shutil.copy(scratch / "zeros.gz", scratch / "more.gz")
     finished = credhelper("leaks", str(scratch), tty=[("searching: ", "")])
     assert b"searching: " in finished.stdout
+
+
+@pytest.fixture
+def newer_filter_repo(scratch: Path) -> Iterator[None]:
+    """The git-filter-repo of PyPI in place of an older one of the system's, in this namespace."""
+    there = shutil.which("git-filter-repo", path="/usr/bin:/usr/libexec/git-core")
+    copy = scratch / "git-filter-repo"
+    shutil.copy(git_filter_repo.__file__, copy)
+    copy.chmod(0o755)
+    subprocess.run(["/bin/mount", "--bind", copy, str(there)], check=True)
+    yield
+    subprocess.run(["/bin/umount", str(there)], check=True)
+
+
+def test_an_older_git_filter_repo_takes_no_stash_away(
+    repository: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("my_api_key", KEY)
+    commit(repository, "gone", KEY)
+    (repository / "file").write_bytes(b"stashed")
+    git(repository, "stash", "--quiet", "--include-untracked")
+    finished = credhelper("leaks", "--rewrite", "--yes", str(repository))
+    help_text = git(repository, "filter-repo", "-h")
+    if "--sensitive-data-removal" in help_text:
+        assert finished.status == 0
+    else:
+        assert finished.status == 1
+        assert "would drop the stash" in finished.err
+    assert git(repository, "stash", "list")
+
+
+@pytest.mark.usefixtures("newer_filter_repo")
+def test_after_the_steps_advised_a_search_is_clean(
+    repository: Path, scratch: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    """Every kind of place in the past: the advice takes all of them away, and nothing else."""
+    sealed("my_api_key", KEY)
+    key = KEY.decode()
+    commit(repository, "app.py", b"import os\nKEY = '" + KEY + b"'\nrun(KEY)\n")
+    commit(repository, "encoded", base64.b64encode(b"user:" + KEY))
+    commit(repository, "wide", key.encode("utf-16"))
+    commit(repository, "packed.gz", gzip.compress(KEY))
+    commit(repository, f"named-{key}", b"harmless")
+    (repository / "kept").write_bytes(b"kept\n")
+    git(repository, "add", "kept")
+    git(repository, "commit", "--quiet", "--message", "Keep")
+    for text in (KEY, b"harmless"):
+        (repository / "kept").write_bytes(text)
+        git(repository, "stash", "--quiet")
+    git(
+        repository,
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "-m",
+        f"Mention {key}",
+        env={"GIT_AUTHOR_NAME": key},
+    )
+    git(repository, "tag", "--annotate", "--message", key, "v1")
+    git(repository, "notes", "--ref=review", "add", "--message", key)
+    (repository / ".git/COMMIT_EDITMSG").unlink()
+    own(repository)
+    scratch.chmod(0o755)
+    before = credhelper("leaks", str(repository))
+    assert before.status == 1
+    commands = [line.split() for line in before.out.splitlines() if line[:9] == "     sudo"]
+    assert commands[1] == ["sudo", "credhelper", "leaks", "--rewrite", str(repository)]
+    refused = credhelper(*commands[1][2:])
+    assert refused.status == 2
+    assert "rewriting history has to be confirmed" in refused.err
+    rewritten = credhelper(*commands[1][2:], "--yes")
+    assert (rewritten.status, rewritten.err) == (0, "")
+    assert key not in rewritten.out
+    assert commands[2:] == []
+    after = credhelper("leaks", str(repository))
+    assert (after.status, after.err) == (0, ""), after.out
+    assert git(repository, "show", "HEAD:kept") == "kept"
+    assert "KEY = '***REMOVED***'" in git(repository, "log", "-p", "--all")
+    assert git(repository, "stash", "list").count("\n") == 1
+
+
+def test_after_the_steps_for_what_no_branch_has_a_search_is_clean(repository: Path) -> None:
+    for text in (b"kept", KEY, b"kept too"):
+        (repository / "file").write_bytes(text)
+        git(repository, "add", "file")
+        git(repository, "stash", "--quiet")
+    commit(repository, "gone", KEY)
+    git(repository, "reset", "--quiet", "--hard", "HEAD~2")
+    own(repository)
+    repository.parent.chmod(0o755)
+    as_owner = ["/usr/bin/setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups"]
+    for command in steps(search([os.fsencode(repository)], matcher(VALUES), quiet)):
+        words = shlex.split(command)
+        assert words[:4] == ["sudo", "-u", f"#{OWNER}", "git"]
+        subprocess.run([*as_owner, *words[3:]], check=True, capture_output=True)
+    assert hits(repository) == []
+    kept = git(repository, "stash", "list", "--format=%gd").splitlines()
+    assert [git(repository, "show", f"{entry}:file") for entry in kept] == ["kept too", "kept"]
+
+
+def test_changes_that_are_not_committed_are_not_taken_away(
+    repository: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("my_api_key", KEY)
+    (repository / "kept").write_bytes(b"committed")
+    git(repository, "add", "kept")
+    git(repository, "commit", "--quiet", "--message", "Keep")
+    commit(repository, "gone", KEY)
+    (repository / "kept").write_bytes(b"changed")
+    finished = credhelper("leaks", "--rewrite", "--yes", str(repository))
+    assert finished.status == 1
+    assert "has uncommitted changes" in finished.err
+    assert (repository / "kept").read_bytes() == b"changed"
+    assert len(hits(repository)) == 1
+
+
+def test_what_a_baseline_has_is_left_out(
+    repository: Path, credhelper: Runs, sealed: Callable[..., Path], scratch: Path
+) -> None:
+    sealed("my_api_key", KEY)
+    (repository / "known").write_bytes(KEY)
+    (scratch / "known.json").write_bytes(credhelper("leaks", "--json", str(repository)).stdout)
+    options = ("leaks", "--baseline", str(scratch / "known.json"), str(repository))
+    finished = credhelper(*options)
+    assert finished.status == 0
+    assert finished.out.endswith("clean (1 finding of the baseline)\n")
+    (repository / "new").write_bytes(KEY)
+    finished = credhelper(*options)
+    assert finished.status == 1
+    assert "/new:1" in finished.out
+    assert "/known:1" not in finished.out
+    (scratch / "known.json").write_text('{"hits": [{"path": "x"}]}')
+    assert credhelper(*options).status == 2
+
+
+def test_nothing_found_in_a_part_is_not_clean(
+    scratch: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("my_api_key", KEY)
+    (scratch / "cut.gz").write_bytes(gzip.compress(os.urandom(5000))[:2000])
+    finished = credhelper("leaks", str(scratch))
+    assert finished.status == 3
+    assert "nothing found, but not everything was searched" in finished.out

@@ -117,7 +117,10 @@ def test_the_page_shows_the_options_of_the_runner() -> None:
 @pytest.mark.parametrize(
     ("name", "codes"),
     [
-        ("credhelper.8", {0, errors.CredentialError.exit_code, errors.UsageError.exit_code, 130}),
+        (
+            "credhelper.8",
+            {0, errors.CredentialError.exit_code, errors.UsageError.exit_code, 3, 130},
+        ),
         (
             "credhelper-decrypt-run.8",
             {e.exit_code for e in (errors.RunnerFailed, errors.Untrusted, errors.ScriptNotFound)},

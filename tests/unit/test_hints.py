@@ -13,8 +13,8 @@ import credhelper
 PACKAGE = Path(credhelper.__file__).parent
 # commands that take a file, its old content or its place away
 DESTRUCTIVE = re.compile(
-    r"\b(rm|mv|shred|truncate|unlink|notes remove) |"
-    r"\bcredhelper (rotate|remove)\b|--(rotate|delete-source)\b"
+    r"\b(rm|mv|shred|truncate|unlink|stash drop|reflog expire|notes remove) |"
+    r"\bcredhelper (rotate|remove|leaks --rewrite)\b|--(rotate|delete-source|prune)\b"
 )
 # where the advice stands, how it begins, and why nothing is lost that is still needed
 JUSTIFIED = {
@@ -32,13 +32,17 @@ JUSTIFIED = {
         "a choice of two, and the new values are in the file"
     ),
     ("commands/cli/__init__.py", "examples:"): "no advice: --help shows the verbs in use",
-    ("commands/leaks/report.py", "sudo credhelper rotate {}"): (
+    ("commands/cli/leaks_report.py", "sudo credhelper rotate {}"): (
         "the value is in the open; asks for the new one"
     ),
-    (
-        "commands/leaks/report.py",
-        "{} notes remove {}",
-    ): "of a note that holds the value in the open",
+    ("commands/leaks/advice.py", "sudo credhelper leaks --rewrite {}"): (
+        "replaces the value and nothing else; asks, and refuses over uncommitted changes"
+    ),
+    ("commands/leaks/advice.py", "{} stash drop {}"): "an entry that holds the value",
+    ("commands/leaks/advice.py", "{} reflog expire {}"): (
+        "empties logs that lead to the value, but never that of a stash"
+    ),
+    ("commands/leaks/advice.py", "{} gc --prune=now"): "what nothing leads to any more",
     ("commands/check/credentials.py", "credhelper rotate|add {}"): "asks for the value first",
     ("commands/check/scripts.py", "credhelper rotate {}"): (
         "the value stands in the script's source; asks for the new one"

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credhelper.commands.leaks import report
+from credhelper.commands.cli import leaks_report
 from credhelper.commands.leaks.compressed import Allowance, gunzip
 from credhelper.commands.leaks.matching import Match, matcher
+from credhelper.commands.leaks.provenance import date_of
 from credhelper.commands.leaks.sought import LONGEST, sought
-from credhelper.commands.leaks.standing import date_of
 
 NAME = "my_api_key"
 values = st.binary(min_size=8, max_size=300).filter(lambda v: len(v.rstrip(b"\r\n")) >= 8)
@@ -135,7 +135,7 @@ def test_the_date_of_a_commit(line: bytes, date: str) -> None:
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_a_path_is_quoted_as_bash_reads_it(path: str) -> None:
-    shown = report.quote(path)
+    shown = leaks_report.quote(path)
     assert shown.isprintable()
     said = subprocess.run(
         ["/bin/bash", "-c", f"printf %s {shown}"], capture_output=True, check=True

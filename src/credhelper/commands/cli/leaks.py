@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper leaks``: do the values in the store stand in these trees or their Git history?"""
+"""``credhelper leaks``: are the values in the store in these trees or their Git history?"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from credhelper import sealing
 from credhelper.commands import inventory, messages
@@ -16,7 +17,11 @@ from credhelper.errors import CredentialError, CredentialNotFound, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from credhelper.commands.leaks.report import Line, Report
+    from credhelper.commands.cli.leaks_report import Line
+    from credhelper.commands.leaks.findings import Report
+
+FOUND: Final = 1
+INCOMPLETE: Final = 3
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "leaks",
         help="search trees and Git history for the values",
         description="Search files, and all that Git keeps of them, for the values in the store.",
-        epilog="exit status: 0 nothing found, 1 a value found or something not searched, 2 usage",
+        epilog="exit status: 0 nothing found, 1 a value found, 2 usage, "
+        "3 nothing found, but not everything was searched",
     )
     parser.add_argument("path", nargs="*", metavar="PATH", help="a tree (default: .)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -35,14 +41,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--select", metavar="NAME[,NAME...]", help="search for these credentials only"
     )
+    parser.add_argument(
+        "--baseline", metavar="FILE", help="leave out what an earlier --json output has"
+    )
+    parser.add_argument(
+        "--rewrite",
+        action="store_true",
+        help="take what is found out of the history, with git filter-repo",
+    )
+    parser.add_argument("--yes", action="store_true", help="with --rewrite, do not ask")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what was found; 1 where a value stands somewhere or something was not searched."""
+    """Prints what was found; the exit status tells it too."""
     from credhelper.commands.leaks.matching import matcher
-    from credhelper.commands.leaks.report import as_data, as_lines, summary
     from credhelper.commands.leaks.search import search
 
+    if arguments.rewrite and (arguments.staged or arguments.json or arguments.baseline):
+        raise UsageError("--rewrite goes with no other option but --select and --yes", "")
+    baseline = _baseline(arguments.baseline)
     values, failures = _values(arguments.select)
     paths = [os.fsencode(path) for path in arguments.path or ["."]]
     sought = matcher(values)
@@ -50,23 +67,62 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = search(paths, sought, watch.show, only_staged=arguments.staged)
     except OSError as error:
-        path = os.fsdecode(sought.redacted(os.fsencode(error.filename or "")))
-        raise UsageError(f"{path}: {(error.strerror or '').lower()}", "name a tree") from None
+        absent = sought.shown(os.fsencode(error.filename or ""))[0]
+        raise UsageError(f"{absent}: {(error.strerror or '').lower()}", "name a tree") from None
     finally:
         watch.clear()
+    if baseline:
+        _leave_out(report, baseline, arguments.baseline)
+    _show(report, failures, arguments)
+    if arguments.rewrite:
+        from credhelper.commands.cli import leaks_rewrite
+
+        return leaks_rewrite.run(report, sought, sure=arguments.yes)
+    if report.hits:
+        return FOUND
+    return INCOMPLETE if report.problems or failures else 0
+
+
+def _show(
+    report: Report, failures: dict[str, CredentialError], arguments: argparse.Namespace
+) -> None:
+    from credhelper.commands.cli.leaks_report import as_lines, summary
+
     if arguments.json:
         unsealed = [{"credential": name, "problem": e.problem} for name, e in failures.items()]
-        terminal.print_json("leaks", {**as_data(report), "not_unsealed": unsealed})
+        terminal.print_json("leaks", {**report.as_data(), "not_unsealed": unsealed})
     else:
-        _print(as_lines(report))
-        messages.say(summary(report))
+        _print(as_lines(report, steps=not arguments.rewrite))
+        messages.say(summary(report, complete=not (report.problems or failures)))
     for failure in failures.values():
         messages.error(f"not searched for: {failure.problem}", failure.hint)
     for name in report.skipped:
         messages.warn(f"not searched for: the value of {name} is shorter than 8 bytes")
     for problem in report.problems:
         messages.error(f"not searched: {problem.path}: {problem.reason}")
-    return 1 if report.hits or report.problems or failures else 0
+
+
+def _baseline(path: str | None) -> dict[str, object] | None:
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            data: dict[str, object] = json.load(file)
+    except OSError as error:
+        raise UsageError(f"{path}: {(error.strerror or '').lower()}", _BASELINE) from None
+    except ValueError:
+        raise UsageError(f"{path} is not JSON", _BASELINE) from None
+    return data
+
+
+_BASELINE: Final = "make one: sudo credhelper leaks --json PATH > FILE"
+
+
+def _leave_out(report: Report, baseline: dict[str, object], path: str) -> None:
+    try:
+        report.leave_out(baseline)
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"{path} is not the output of leaks --json", _BASELINE) from None
 
 
 def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialError]]:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
 from credhelper.commands.leaks.compressed import Allowance, gunzip
+from credhelper.commands.leaks.findings import Hit, Place
+from credhelper.commands.leaks.git import output_of
 from credhelper.commands.leaks.matching import Match, Matcher
 from credhelper.commands.leaks.objects import Found, Survey, contents
-from credhelper.commands.leaks.report import Hit, Place
-from credhelper.commands.leaks.repository import Repository, git_output
-from credhelper.commands.leaks.standing import Commit, Standing, date_of, field_of, standings
+from credhelper.commands.leaks.provenance import Commit, Occurrence, date_of, field_of, occurrences
+from credhelper.commands.leaks.repository import Repository
 
 TAG_HEAD = 1 << 16  # bytes of a tag object that are kept to name it
 
@@ -26,13 +26,13 @@ def hits(
     found = list(_in_objects(repository, matcher, survey, allowance, problems))
     if not found:
         return [], problems
-    stands = standings(repository, {hit.object for hit in found}, problems)
-    unplaced = {h.object for h in found if h.place is Place.HISTORY and h.object not in stands}
-    index = _index(repository) if unplaced else {}
+    placed = occurrences(repository, {h.object for h in found}, survey, problems)
+    unplaced = {h.object for h in found if h.place is Place.HISTORY and h.object not in placed}
+    index = _index(repository, problems) if unplaced else {}
     result = []
     for hit in found:
-        if hit.object in stands:
-            result += [_placed(matcher, hit, standing) for standing in stands[hit.object]]
+        if hit.object in placed:
+            result += [_placed(matcher, hit, one) for one in placed[hit.object]]
         elif hit.object in index:
             result += [
                 replace(_at(matcher, hit, path), place=Place.STAGED) for path in index[hit.object]
@@ -50,8 +50,8 @@ def _in_objects(
     problems: list[str],
 ) -> Iterator[Hit]:
     """The hits, without paths and commits."""
-    repository_path = os.fsdecode(matcher.redacted(_shown_path(repository)))
-    for found, pieces in contents(repository, list(survey.suspects), problems):
+    repository_path = matcher.shown(repository.work_tree)[0]
+    for found, pieces in contents(repository, list(survey.holders), problems):
         head: list[bytes] = []
         tag = found.type == "tag"
         kept = _keeping(pieces, head) if tag else pieces
@@ -61,14 +61,8 @@ def _in_objects(
     for found, pieces in contents(repository, survey.archives, problems):
         damage: list[str] = []
         for match in matcher.matches(gunzip(pieces, allowance, damage)):
-            yield replace(_hit(match, found, repository_path), compressed=True)
+            yield replace(_hit(match, found, repository_path), inside="gzip data")
         problems += [f"object {found.oid}: {what}" for what in damage]
-
-
-def _shown_path(repository: Repository) -> bytes:
-    """The work tree where the directory is its .git, as git -C takes it."""
-    path = repository.path
-    return os.path.dirname(path) or b"." if os.path.basename(path) == b".git" else path
 
 
 def _keeping(pieces: Iterable[bytes], head: list[bytes]) -> Iterator[bytes]:
@@ -102,36 +96,31 @@ def _tagged(matcher: Matcher, hit: Hit, content: bytes) -> Hit:
         path=name,
         commit=field_of(content, b"object").decode(errors="replace"),
         author_date=date_of(field_of(content, b"tagger")),
-        ref=f"refs/tags/{name}",
+        refs=(f"refs/tags/{name}",),
     )
 
 
-def _placed(matcher: Matcher, hit: Hit, standing: Standing) -> Hit:
-    commits = standing.commits
-    first = commits[0] if commits else Commit("", "", None, None)
+def _placed(matcher: Matcher, hit: Hit, occurrence: Occurrence) -> Hit:
+    commits = occurrence.commits
+    first = commits[0] if commits else Commit("", "", ())
+    refs = dict.fromkeys(ref for commit in commits for ref in commit.refs)
     return replace(
-        _at(matcher, hit, standing.path),
+        _at(matcher, hit, occurrence.path),
         commit=first.oid,
         author_date=first.author_date,
-        ref=_name(matcher, (commit.ref for commit in commits)),
-        remote_branch=_name(matcher, (commit.remote_branch for commit in commits)),
+        refs=tuple(matcher.redacted(ref.encode()).decode(errors="replace") for ref in refs),
     )
 
 
 def _at(matcher: Matcher, hit: Hit, path: bytes) -> Hit:
-    shown = matcher.redacted(path)
-    return replace(hit, path=os.fsdecode(shown), hidden=shown != path)
+    shown, hidden = matcher.shown(path)
+    return replace(hit, path=shown, hidden=hidden)
 
 
-def _name(matcher: Matcher, refs: Iterable[str | None]) -> str:
-    ref = min(filter(None, refs), key=lambda ref: not ref.startswith("refs/heads/"), default="")
-    return matcher.redacted(ref.encode()).decode(errors="replace")
-
-
-def _index(repository: Repository) -> dict[str, list[bytes]]:
+def _index(repository: Repository, problems: list[str]) -> dict[str, list[bytes]]:
     """The paths in the index by object."""
     result: dict[str, list[bytes]] = {}
-    for entry in git_output(repository, "ls-files", "--stage", "-z").split(b"\0"):
+    for entry in output_of(repository, problems, "ls-files", "--stage", "-z").split(b"\0"):
         meta, _, path = entry.partition(b"\t")
         if path:
             result.setdefault(meta.split()[1].decode(), []).append(path)

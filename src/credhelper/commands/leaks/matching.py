@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Exact search for every form of every value in buffers and streams of bytes."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from credhelper.commands.leaks.sought import BREAK, LONGEST_GAP, Sought, sought
@@ -18,6 +19,7 @@ class Match:
     credential: str
     encoding: str
     line: int
+    text: bytes = field(repr=False, compare=False, default=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,17 @@ class Matcher:
                 if count[name] <= MOST:
                     line += buffer.count(b"\n", done, span.start)
                     done = span.start
-                    yield Match(name, span.form.encoding, line)
+                    yield Match(name, span.form.encoding, line, buffer[span.start : span.end])
             line += buffer.count(b"\n", done, safe)
             rest = buffer[safe:]
 
-    def spans(self, buffer: bytes) -> list[_Span]:
-        """Where values stand in buffer, in order; of overlapping ones of a credential the first."""
+    def texts(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """What matches in the stream, as it is spelled there."""
+        for match in self.matches(chunks):
+            yield match.text
+
+    def spans(self, buffer: bytes | bytearray) -> list[_Span]:
+        """Where values are in buffer, in order; of overlapping ones of a credential the first."""
         found = []
         within: dict[Sought, int] = {}  # up to where one stands that was found already
         for position, probe, _ in sorted(self.probes.places(buffer)):
@@ -81,6 +88,11 @@ class Matcher:
                 ends[span.form.credential] = span.end
                 result.append(span)
         return result
+
+    def shown(self, path: bytes) -> tuple[str, bool]:
+        """A path as text with the values in it replaced, and whether there were any."""
+        shown = self.redacted(path)
+        return os.fsdecode(shown), shown != path
 
     def redacted(self, text: bytes) -> bytes:
         """The text, each value in it replaced by the name of its credential in <>."""
@@ -106,7 +118,7 @@ def matcher(values: Mapping[str, bytes]) -> Matcher:
     return Matcher(by_probe, Literals(by_probe), overlap, tuple(sorted(skipped)))
 
 
-def _verified(buffer: bytes, position: int, offset: int, form: Sought) -> _Span | None:
+def _verified(buffer: bytes | bytearray, position: int, offset: int, form: Sought) -> _Span | None:
     """The span of form whose probe at offset was found at position, if all of it stands there."""
     if not form.loose:
         start = position - offset
@@ -117,7 +129,7 @@ def _verified(buffer: bytes, position: int, offset: int, form: Sought) -> _Span 
     return _Span(start, end, form) if start >= 0 and end >= 0 else None
 
 
-def _after(buffer: bytes, place: int, text: bytes) -> int:
+def _after(buffer: bytes | bytearray, place: int, text: bytes) -> int:
     """The place after text that stands at place, with or without breaks in it, or -1."""
     ways = [(place, 0)]  # where a backslash is of the text, or else of a break
     while ways:
@@ -137,7 +149,7 @@ def _after(buffer: bytes, place: int, text: bytes) -> int:
     return -1
 
 
-def _before(buffer: bytes, place: int, text: bytes) -> int:
+def _before(buffer: bytes | bytearray, place: int, text: bytes) -> int:
     """The place of text that ends at place, with or without breaks in it, or -1."""
     ways = [(place, len(text))]
     while ways:

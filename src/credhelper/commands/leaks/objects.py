@@ -1,29 +1,40 @@
 # SPDX-License-Identifier: MIT
 """Every object of a repository, reachable or not, packed or loose, as Git delivers it.
 
-A first reading runs over the whole output of `git cat-file --batch-all-objects` in large buffers
-across objects and only notes which objects hold a probe; those few are then read one by one.
+One reading runs over the whole output of `git cat-file --batch-all-objects` in large buffers
+across objects and notes which objects hold a whole value, not merely a part of one: those are read
+again, one by one, and their owner, who can watch which are, learns no more than he had.
 """
+
+from __future__ import annotations
 
 import os
 import re
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks.compressed import MAGIC
-from credhelper.commands.leaks.matching import Matcher
-from credhelper.commands.leaks.repository import PIPE, Git, Repository, finished, git, set_pipe_size
+from credhelper.commands.leaks.git import PIPE, STALLED, TOO_LARGE, Git, enlarge_pipe, git
 
-OVERLAP = 256  # bytes: a header line or a probe that lies across two buffers
-BUFFER = 256 << 10
-PAUSE = 0.0005  # seconds: let Git fill the pipe and not wake this process for every write
-RESTARTS = 100  # damaged objects that are stepped over
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-HEADER = re.compile(rb"([0-9a-f]{40,64}) (\w+)(?: (\d{1,18}))?")
+    from credhelper.commands.leaks.matching import Matcher
+    from credhelper.commands.leaks.repository import Repository
 
-Progress = Callable[[int, int], None]
+    Progress = Callable[[int, int], None]
+
+BUFFER: Final = 256 << 10
+HEADER_LENGTH: Final = 128  # bytes, at most, of a line that says which object comes
+PAUSE: Final = 0.0005  # seconds: let Git fill the pipe and not wake this process for every write
+RESTARTS: Final = 100  # damaged objects that are stepped over
+# A pack of a few kilobytes can be made to expand without end; honest histories stay far below.
+EXPANDED: Final = 8 << 30  # bytes that any repository may expand to
+EXPANSION: Final = 1000  # times its size on the disk that a larger one may
+
+_HEADER: Final = re.compile(rb"([0-9a-f]{40,64}) (\w+)(?: (\d{1,18}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +47,38 @@ class Found:
 
 @dataclass(slots=True)
 class Survey:
-    """What the first reading noted. unread says what could not be read."""
+    """What the reading noted: objects with a value, archives. unread: what could not be read.
 
-    suspects: dict[str, str] = field(default_factory=dict)
+    raw_commits has the ids of all commits, reachable or not, one after the other, as bytes.
+    """
+
+    holders: dict[str, str] = field(default_factory=dict)
+    raw_commits: bytearray = field(default_factory=bytearray, repr=False)
+    id_length: int = 20
     archives: list[str] = field(default_factory=list)
     objects: int = 0
     size: int = 0
     unread: list[str] = field(default_factory=list)
 
-
-@dataclass(slots=True)
-class _Reading:
-    """Where a reading of Git's output is: the header that comes next, the object before it."""
-
-    next_header: int = OVERLAP
-    current: Found | None = None
-    last: str = ""
-    complete: bool = True
+    def commits(self) -> list[str]:
+        """The ids of all commits."""
+        raw, length = self.raw_commits, self.id_length
+        return [raw[start : start + length].hex() for start in range(0, len(raw), length)]
 
 
 def survey(repository: Repository, matcher: Matcher, progress: Progress) -> Survey:
     """Read all objects once. Damaged ones are noted and stepped over."""
     result = Survey()
-    with git(
-        repository, "cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"
-    ) as running:
-        reading = _read(running, matcher, result, progress)
-        damaged = finished(running) != 0 or not reading.complete
-    if not damaged:
+    most = max(EXPANDED, EXPANSION * _size_on_disk(repository.common))
+    arguments = ("--batch-all-objects", "--unordered", "--buffer", "--batch")
+    with git(repository, "cat-file", *arguments) as running:
+        reading = _Reading(running, matcher, result, progress, most)
+        reading.run()
+        status = running.status() if reading.complete else 1
+    if status == 0 or reading.too_much:
         result.unread.extend(running.problems)
         return result
-    return _careful(repository, matcher, progress)
+    return _careful(repository, matcher, progress, most)
 
 
 def contents(
@@ -74,9 +86,9 @@ def contents(
 ) -> Iterator[tuple[Found, Iterator[bytes]]]:
     """Each object with its content in pieces; the ids of those that Git cannot read to unread."""
     rest = oids
-    while rest:
+    while rest and repository.patience.left > 0:
         lines = "".join(f"{oid}\n" for oid in rest).encode()
-        with git(repository, "cat-file", "--buffer", "--batch", lines=lines) as running:
+        with git(repository, "cat-file", "--batch", lines=lines) as running:
             done = 0
             for oid in rest:
                 header = running.output.readline().split()
@@ -95,11 +107,16 @@ def contents(
                     break
                 done += 1
         if done < len(rest):
-            unread.append(_unreadable(rest[done]))
+            unread.append(_unreadable(rest[done], running))
         rest = rest[done + 1 :]
+    if rest:
+        unread.append(f"{len(rest):,} objects were not read: {STALLED}")
 
 
-def _unreadable(oid: str) -> str:
+def _unreadable(oid: str, running: Git | None = None) -> str:
+    for reason in (TOO_LARGE, STALLED):
+        if running and reason in running.problems:
+            return f"object {oid} cannot be read: {reason}"
     return f"object {oid} cannot be read: git fsck tells more"
 
 
@@ -112,70 +129,116 @@ def _pieces(running: Git, left: list[int]) -> Iterator[bytes]:
         yield piece
 
 
-def _read(running: Git, matcher: Matcher, result: Survey, progress: Progress) -> _Reading:
-    """Run the search over Git's output, up to its end."""
-    descriptor = running.output.fileno()
-    set_pipe_size(descriptor)
-    buffer = bytearray(OVERLAP + BUFFER)
-    view = memoryview(buffer)
-    reading = _Reading()
-    at_end = False
-    while not at_end:
-        filled = OVERLAP
-        while filled < len(buffer):
-            count = os.readv(descriptor, [view[filled:]])
+class _Reading:
+    """The search of Git's output, object after object, in one buffer.
+
+    The end of a buffer, as long as what can hold a value, is searched with the next one. Header
+    lines lie between objects: no value spans them. last is the last object that Git began.
+    """
+
+    def __init__(
+        self, running: Git, matcher: Matcher, result: Survey, progress: Progress, most: int
+    ) -> None:
+        self._descriptor = running.output.fileno()
+        self._matcher = matcher
+        self._result = result
+        self._progress = progress
+        self._most = most
+        self._overlap = max(matcher.overlap, HEADER_LENGTH)
+        self._buffer = bytearray(self._overlap + max(BUFFER, self._overlap))
+        self._next_header = self._overlap
+        self._starts: list[int] = []  # of the contents in the buffer
+        self._found: list[Found] = []  # the object of each
+        self.last = ""
+        self.complete = False
+        self.too_much = False
+
+    def run(self) -> None:
+        """Read to the end of the output, or to where it is too much."""
+        enlarge_pipe(self._descriptor)
+        begun = self._overlap  # where what was not searched yet begins
+        at_end = False
+        with memoryview(self._buffer) as view:
+            while not at_end:
+                filled, at_end = self._fill(view)
+                self._headers(filled, at_end)
+                safe = filled if at_end else filled - self._overlap
+                self._note(begun, safe, filled)
+                self._result.size += filled - self._overlap
+                moved = filled - self._overlap
+                view[: self._overlap] = view[moved:filled]
+                begun = safe - moved
+                self._forget(moved)
+                self._progress(self._result.objects, self._result.size)
+                if self._result.size > self._most:
+                    self.too_much = True
+                    self._result.unread.append(
+                        f"its objects expand to more than {self._most >> 30} GB: "
+                        "the others were not read"
+                    )
+                    return
+        self.complete = self._next_header == self._overlap
+
+    def _fill(self, view: memoryview) -> tuple[int, bool]:
+        """Read until the buffer is full; where what was read ends, and whether that was all."""
+        filled = self._overlap
+        while filled < len(view):
+            count = os.readv(self._descriptor, [view[filled:]])
             if not count:
-                at_end = True
-                break
+                return filled, True
             filled += count
-            if count < PIPE // 8 and filled < len(buffer):
+            if count < PIPE // 8 and filled < len(view):
                 time.sleep(PAUSE)
-        before = reading.current
-        starts, found = _headers(buffer, filled, reading, result, at_end)
-        result.size += filled - OVERLAP
-        block = buffer if filled == len(buffer) else buffer[:filled]
-        for position, *_ in matcher.probes.places(block):
-            holder = [before, *found][bisect_right(starts, position)]
-            if holder:
-                result.suspects[holder.oid] = holder.type
-        reading.next_header -= filled - OVERLAP
-        view[:OVERLAP] = view[filled - OVERLAP : filled]
-        progress(result.objects, result.size)
-    reading.complete = reading.next_header == OVERLAP
-    view.release()
-    return reading
+        return filled, False
+
+    def _headers(self, filled: int, at_end: bool) -> None:
+        """Note the objects that begin in the buffer: where their content starts."""
+        while 0 <= self._next_header < filled:
+            line_end = self._buffer.find(b"\n", self._next_header, filled)
+            if line_end < 0 or (line_end + len(MAGIC) >= filled and not at_end):
+                break
+            header = _HEADER.fullmatch(self._buffer, self._next_header, line_end)
+            if header is None:
+                break
+            oid, kind, size = header.groups()
+            self._next_header = line_end + 1
+            if kind == b"missing":
+                self._result.unread.append(_unreadable(oid.decode()))
+                continue
+            self.last = oid.decode()
+            self._starts.append(line_end + 1)
+            self._found.append(Found(self.last, kind.decode()))
+            self._result.objects += 1
+            if kind == b"blob" and self._buffer.startswith(MAGIC, line_end + 1):
+                self._result.archives.append(self.last)
+            if kind == b"commit":
+                self._result.id_length = len(oid) // 2
+                self._result.raw_commits += bytes.fromhex(self.last)
+            self._next_header += int(size) + 1
+
+    def _note(self, begun: int, safe: int, filled: int) -> None:
+        """Note the objects that hold a value which starts in buffer[begun:safe]."""
+        whole = filled == len(self._buffer)
+        for span in self._matcher.spans(self._buffer if whole else self._buffer[:filled]):
+            if begun <= span.start < safe:
+                index = bisect_right(self._starts, span.start) - 1
+                if index >= 0:
+                    found = self._found[index]
+                    self._result.holders[found.oid] = found.type
+
+    def _forget(self, moved: int) -> None:
+        """Go on with what is left in the buffer once its beginning has moved out."""
+        self._next_header -= moved
+        keep = max(0, bisect_right(self._starts, moved) - 1)
+        self._starts = [start - moved for start in self._starts[keep:]]
+        self._found = self._found[keep:]
 
 
-def _headers(
-    buffer: bytearray, filled: int, reading: _Reading, result: Survey, at_end: bool
-) -> tuple[list[int], list[Found]]:
-    """The objects that begin in the buffer: where their content starts, and which they are."""
-    starts, found = [], []
-    while 0 <= reading.next_header < filled:
-        line_end = buffer.find(b"\n", reading.next_header, filled)
-        if line_end < 0 or (line_end + len(MAGIC) >= filled and not at_end):
-            break
-        header = HEADER.fullmatch(buffer, reading.next_header, line_end)
-        if header is None:
-            break
-        oid, kind, size = header.groups()
-        reading.next_header = line_end + 1
-        if kind == b"missing":
-            result.unread.append(_unreadable(oid.decode()))
-            continue
-        reading.last = oid.decode()
-        reading.current = Found(reading.last, kind.decode())
-        starts.append(line_end + 1)
-        found.append(reading.current)
-        result.objects += 1
-        if kind == b"blob" and buffer.startswith(MAGIC, line_end + 1):
-            result.archives.append(reading.last)
-        reading.next_header += int(size) + 1
-    return starts, found
+def _careful(repository: Repository, matcher: Matcher, progress: Progress, most: int) -> Survey:
+    """Read the objects in a known order, so that reading can go on after one that is damaged.
 
-
-def _careful(repository: Repository, matcher: Matcher, progress: Progress) -> Survey:
-    """Read the objects in a known order, so that reading can go on after one that is damaged."""
+    Without --buffer: all that comes before that one has been delivered.
+    """
     result = Survey()
     with git(
         repository, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)"
@@ -184,20 +247,47 @@ def _careful(repository: Repository, matcher: Matcher, progress: Progress) -> Su
     if not oids:
         result.unread += listing.problems or ["Git cannot read it"]
     restarts = 0
-    while oids and restarts < RESTARTS:
+    while oids and restarts < RESTARTS and repository.patience.left > 0:
         restarts += 1
         lines = "".join(f"{oid}\n" for oid in oids).encode()
-        with git(repository, "cat-file", "--buffer", "--batch", lines=lines) as running:
-            reading = _read(running, matcher, result, progress)
-            good = finished(running) == 0 and reading.complete
-        if good:
+        with git(repository, "cat-file", "--batch", lines=lines) as running:
+            reading = _Reading(running, matcher, result, progress, most)
+            reading.run()
+            status = running.status() if reading.complete else 1
+        if status == 0 or reading.too_much:
             return result
         # Git ends at an object that it cannot read, before or after its header
         done = oids.index(reading.last) if reading.last in oids else -1
         if reading.complete:
             done += 1
-        result.unread.append(_unreadable(oids[min(done, len(oids) - 1)]))
+        result.unread.append(_unreadable(oids[min(done, len(oids) - 1)], running))
         oids = oids[done + 1 :]
     if oids:
-        result.unread.append(f"{len(oids):,} objects were not read: too many are damaged")
+        reason = STALLED if repository.patience.left <= 0 else "too many are damaged"
+        result.unread.append(f"{len(oids):,} objects were not read: {reason}")
     return result
+
+
+def _size_on_disk(directory: int) -> int:
+    """The bytes of the files below objects, links not followed."""
+    total = 0
+    pending = ["objects"]
+    while pending:
+        name = pending.pop()
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(name, flags, dir_fd=directory)
+        except OSError:
+            continue
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and name == "objects":
+                        pending.append(f"objects/{entry.name}")
+                    elif entry.is_file(follow_symlinks=False):
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return total

@@ -9,10 +9,11 @@ from dataclasses import replace
 from itertools import chain
 
 from credhelper.commands.leaks.compressed import MAGIC, Allowance, gunzip
+from credhelper.commands.leaks.findings import Hit, Place
+from credhelper.commands.leaks.git import git, output_of
 from credhelper.commands.leaks.matching import Match, Matcher
 from credhelper.commands.leaks.objects import contents
-from credhelper.commands.leaks.report import Hit, Place
-from credhelper.commands.leaks.repository import Repository, finished, git, git_output
+from credhelper.commands.leaks.repository import Repository
 
 # `git commit -a` and `git commit PATH` run hooks with one of these as GIT_INDEX_FILE, a variable
 # that sudo takes away.
@@ -45,32 +46,25 @@ def hits(repository: Repository, matcher: Matcher) -> tuple[list[Hit], list[str]
     for found, pieces in contents(repository, archives, problems):
         for match in matcher.matches(gunzip(pieces, allowance, problems)):
             hits_inside = [_hit(matcher, match, path) for path in paths[found.oid]]
-            result += [replace(hit, compressed=True) for hit in hits_inside]
+            result += [replace(hit, inside="gzip data") for hit in hits_inside]
     return result, problems
 
 
 def _hit(matcher: Matcher, match: Match, path: bytes) -> Hit:
-    shown = matcher.redacted(path)
-    return Hit(
-        match.credential,
-        match.encoding,
-        Place.STAGED,
-        os.fsdecode(shown),
-        match.line,
-        hidden=shown != path,
-    )
+    shown, hidden = matcher.shown(path)
+    return Hit(match.credential, match.encoding, Place.STAGED, shown, match.line, hidden=hidden)
 
 
 def _added(repository: Repository, index: str, problems: list[str]) -> list[tuple[str, bytes]]:
     """The files in an index whose content or name differs from HEAD's: object and path."""
     head = ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
-    born = bool(git_output(repository, *head))
+    born = bool(output_of(repository, [], *head))
     arguments = ["ls-files", "--stage", "-z"]
     if born:
         arguments = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "HEAD"]
     with git(repository, *arguments, index=index) as running:
         words = running.output.read().split(b"\0")
-        if finished(running) != 0:
+        if running.status() != 0:
             problems.append(f"the {index} cannot be read: {' '.join(running.problems)}")
     if not born:
         entries = [word.partition(b"\t") for word in words if word]

@@ -139,6 +139,8 @@ def _extent(descriptor: int, position: int, size: int) -> tuple[int, int]:
 
 def reason(error: OSError) -> str:
     """What the system says, in lowercase."""
+    if error.errno == errno.EWOULDBLOCK:
+        return "its owner holds it by a lease (fcntl(2))"
     return (error.strerror or "unknown error").lower()
 
 
