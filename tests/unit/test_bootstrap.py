@@ -31,7 +31,7 @@ def start(tmp_path: Path, before: str = "", **changes: object) -> subprocess.Com
         "path": "script.py",
         "directory": "/place",
         "arguments": ["one"],
-        "module": False,
+        "form": "source",
         "names": ["my_api_key"],
         "variables": {"KEY": "my_api_key"},
         "masks": True,
@@ -66,7 +66,7 @@ def test_without_masking_or_credentials(tmp_path: Path) -> None:
 
 
 def test_a_module(tmp_path: Path) -> None:
-    finished = start(tmp_path, module=True, path="json.tool", arguments=["--help"])
+    finished = start(tmp_path, form="module", path="json.tool", arguments=["--help"])
     assert finished.stdout.startswith("usage: ")
 
 

@@ -91,7 +91,7 @@ def test_other_languages_are_not_python(path: Path) -> None:
     assert found(path.with_name("x.sh"), "echo 'not Python'\n") == []
 
 
-def test_what_names_no_interpreter_is_python(path: Path) -> None:
+def test_what_names_no_interpreteris_python(path: Path) -> None:
     assert found(path.with_name("script"), "no Python at all\n") == ["syntax"]
 
 

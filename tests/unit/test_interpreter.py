@@ -27,7 +27,7 @@ def choose(source: str | bytes, *argv: str) -> interpreter.Interpreter:
     return interpreter.choose(parse([*argv, "script"]), target, OWNERS)
 
 
-def test_none_is_python() -> None:
+def test_noneis_python() -> None:
     found = choose("print()\n")
     assert (found.kind, found.argv, found.why) == (
         interpreter.IN_PROCESS,

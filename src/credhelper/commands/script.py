@@ -17,16 +17,39 @@ MAXIMUM_BYTES: Final = 256 << 20
 _SHEBANG_BYTES: Final = 255  # what the kernel looks at: BINPRM_BUF_SIZE, less a zero at its end
 
 
+# the forms that a script may have
+SOURCE: Final = "source"
+COMPILED: Final = "compiled"  # .pyc
+ARCHIVE: Final = "archive"  # a zip file with a __main__
+DIRECTORY: Final = "directory"  # one with a __main__.py, which is the source
+COMMAND: Final = "command"  # python3 -c
+_END_OF_ZIP: Final = b"PK\5\6"
+_LONGEST_END_BYTES: Final = 22 + 65535  # with the longest comment
+
+
 class Script:
-    """A script: its ``path`` as given, the ``real`` one without links, its ``source``."""
+    """A script: its ``path`` as given, the ``real`` one without links, its ``source`` and ``form``.
 
-    __slots__ = ("descriptor", "path", "real", "source")
+    The source is the file's bytes, whatever the form.
+    """
 
-    def __init__(self, path: str, real: str, source: bytes, descriptor: int = -1) -> None:
+    __slots__ = ("descriptor", "form", "path", "real", "source")
+
+    def __init__(
+        self, path: str, real: str, source: bytes, descriptor: int = -1, form: str = ""
+    ) -> None:
         self.path = path
         self.real = real
         self.source = source
         self.descriptor = descriptor
+        self.form = form or _form(path, source)
+
+    @property
+    def text(self) -> bytes:
+        """What people wrote: that is where inline metadata stands."""
+        if self.form == COMPILED:
+            return b""
+        return _main_of_archive(self.source) if self.form == ARCHIVE else self.source
 
     def close(self) -> None:
         """Lets go of the file; its bytes stay."""
@@ -55,6 +78,27 @@ def read(path: str, owners: Collection[int]) -> Script:
             return Script(path, opened.path, file.readall(), opened.descriptor)
     except OSError as error:
         raise Untrusted(f"{path} cannot be read: {error.strerror}", "look at the disk") from None
+
+
+def _form(path: str, source: bytes) -> str:
+    if path.endswith(".pyc"):
+        return COMPILED
+    # from its end, as Python looks for it
+    return ARCHIVE if source.rfind(_END_OF_ZIP, -_LONGEST_END_BYTES) >= 0 else SOURCE
+
+
+def _main_of_archive(source: bytes) -> bytes:
+    """The text of the ``__main__.py`` in a zip file, or the file itself where there is none."""
+    import io
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(source)) as archive:
+            if archive.getinfo("__main__.py").file_size <= MAXIMUM_BYTES:
+                return archive.read("__main__.py")
+    except Exception:  # noqa: S110 # of a broken file nearly any
+        pass
+    return source
 
 
 def shebang(source: bytes) -> tuple[str, str] | None:

@@ -12,8 +12,8 @@ import os
 import sys
 
 from credhelper import sealing, store
-from credhelper.commands import messages, metadata, script, trust
-from credhelper.commands.run import hardening, identity, options
+from credhelper.commands import messages, metadata, trust
+from credhelper.commands.run import hardening, identity, options, target
 from credhelper.commands.run.options import Options
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed, Untrusted
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Final, NoReturn
 
     from credhelper.commands.run.planning import Plan
-    from credhelper.commands.script import Script
     from credhelper.name import CredentialName
 
 _NAME: Final = "credhelper-decrypt-run"
@@ -43,8 +42,9 @@ def main() -> None:
 
         invoking = identity.invoking_uid(os.environ)
         owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
-        opened = _opened(chosen, owners)
-        declared = metadata.declared(opened.source)
+        target.resolve(chosen, path_alone=chosen.root_owned and invoking != 0)
+        opened = target.open_script(chosen, owners)
+        declared = metadata.declared(opened.text)
         variables = declared.environment | chosen.environment
         names = [*declared.credentials, *chosen.credentials, *variables.values()]
 
@@ -77,19 +77,6 @@ def main() -> None:
     except (CredentialError, KeyboardInterrupt, OSError, MemoryError) as error:
         _fail(_as_ours(error), chosen)
     handover.become_script(plan, values, record)
-
-
-def _opened(chosen: Options, owners: frozenset[int]) -> Script:
-    """The script, which only ``owners`` could have written."""
-    if chosen.module:
-        from credhelper.commands.run import interpreter
-
-        if not chosen.python:
-            return interpreter.module(chosen.target, owners)
-        return script.Script(chosen.target, "", b"")
-    if chosen.target == "-":
-        return script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
-    return script.read(chosen.target, owners)
 
 
 def _sealed(names: Iterable[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:

@@ -9,6 +9,7 @@ import sys
 
 from credhelper.commands import script, trust
 from credhelper.commands.run.environment import PATH
+from credhelper.commands.run.target import in_path, is_python
 from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
 
 TYPE_CHECKING = False
@@ -53,10 +54,14 @@ def choose(options: Options, target: Script, owners: Collection[int]) -> Interpr
     if options.python:
         _check(options.python, owners)
         return Interpreter(PYTHON, [options.python], "--python")
+    if options.front:
+        _check(options.front[0], owners)
+        kind = IN_PROCESS if is_own(options.front) else PYTHON
+        return Interpreter(kind, options.front, "on the command line")
     if target.source.startswith(_ELF):
         return Interpreter(PROGRAM, [], "the script is a program")
     line = script.shebang(target.source)
-    if line is None or options.module:
+    if line is None or options.module or target.form == script.DIRECTORY:
         return Interpreter(IN_PROCESS, [sys.executable], "no #! line: Python")
     path, argument = line
     argv = [path, argument] if argument else [path]
@@ -64,9 +69,9 @@ def choose(options: Options, target: Script, owners: Collection[int]) -> Interpr
         argv = _through_env(argument) or argv
     why = f"#!{path} {argument}".rstrip()
     _check(argv[0], owners)
-    if not _is_python(argv[0]):
+    if not is_python(argv[0]):
         return Interpreter(PROGRAM, argv, why)
-    if len(argv) == 1 and _is_own(argv[0]):
+    if is_own(argv):
         return Interpreter(IN_PROCESS, argv, why)
     return Interpreter(PYTHON, argv, why)
 
@@ -95,23 +100,20 @@ def _through_env(argument: str) -> list[str]:
         return []
     if "/" in words[0]:
         return words
-    for directory in PATH.split(":"):
-        candidate = f"{directory}/{words[0]}"
-        if os.access(candidate, os.X_OK):
-            return [candidate, *words[1:]]
+    if program := in_path(words[0]):
+        return [program, *words[1:]]
     raise ScriptNotFound(
         f"#! env: there is no program {words[0]!a} in {PATH}",
         "install it, name its path, or write env -S to give it arguments",
     )
 
 
-def _is_python(path: str) -> bool:
-    name = os.path.basename(path)
-    return name.startswith("python") and not name.removeprefix("python").strip("0123456789.t")
-
-
-def _is_own(path: str) -> bool:
-    """Whether ``path`` is the Python that runs this, outside of any virtual environment."""
+def is_own(argv: list[str]) -> bool:
+    """Whether ``argv`` is the Python that runs this, without options and outside of any virtual
+    environment."""
+    path, *options = argv
+    if options:
+        return False
     beside = os.path.dirname(path)
     if any(
         os.path.exists(os.path.join(directory, "pyvenv.cfg"))
@@ -142,7 +144,7 @@ def _check(path: str, owners: Collection[int], depth: int = _NESTED) -> None:
     nested = script.shebang(head)
     if nested and depth:
         _check(nested[0], owners, depth - 1)
-    if _is_python(path):
+    if is_python(path):
         for prefix in (os.path.dirname(path), os.path.dirname(os.path.dirname(path))):
             if os.path.exists(f"{prefix}/pyvenv.cfg"):  # seldom: not with every run
                 from credhelper.commands.run import virtual_environment

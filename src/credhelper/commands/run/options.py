@@ -44,7 +44,9 @@ _BY_FLAG: Final = {
 class Options:
     """What the command line says. ``target`` is the script's path, ``-`` or the module.
 
-    A switch is the attribute of its long name: ``--root-owned`` is ``root_owned``.
+    ``front`` is a Python in front of the script, with its own options, and ``code`` what it is to
+    run in place of one (``-c``): see ``target``. A switch is the attribute of its long name:
+    ``--root-owned`` is ``root_owned``.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,8 @@ class Options:
         self.python = ""
         self.user = ""
         self.module = False
+        self.front: list[str] = []
+        self.code: str | None = None
         self.target = ""
         self.arguments: list[str] = []
         self.root_owned = False

@@ -64,14 +64,14 @@ class Plan:
 
         Of built-in types alone, which ``marshal`` can hand to another Python.
         """
-        from credhelper.commands.run.python import PythonScript
+        from credhelper.commands.run.python import MODULE, PythonScript
 
         safely = interpreter.imports_safely(self.interpreter.argv)
         return PythonScript(
             source=self.script.source,
             path=self.options.target if self.options.module else self.script.path,
             directory="" if safely else os.path.dirname(self.script.real),
-            module=self.options.module,
+            form=MODULE if self.options.module else self.script.form,
             arguments=self.options.arguments,
             names=list(map(str, self.names)),
             variables={variable: str(name) for variable, name in self.variables.items()},

@@ -13,25 +13,30 @@ import sys
 from credhelper import loading
 from credhelper.commands import messages
 from credhelper.commands.run import masking
+from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SOURCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import ModuleType
+    from types import CodeType, ModuleType
+    from typing import Final
+
+MODULE: Final = "module"
+_PYC_HEADER_BYTES: Final = 16
 
 
 class PythonScript:
     """What a Python has to know to become a script.
 
-    ``path`` is that of the script as given, or the name of a ``module``; ``directory`` is where
-    the script imports from (its own, without links), empty for none. ``names`` are its
-    credentials, ``variables`` those of the environment with the name of their credential, and
+    ``path`` is that of the script as given, or a module's name, as ``form`` says (see ``script``);
+    ``directory`` is where it imports from (its own, without links), empty for none. ``names`` are
+    its credentials, ``variables`` those of the environment with the name of their credential, and
     ``record`` holds the fields with which to record what it decrypts on demand, if that is to be.
     ``requires_python`` is what the script says of its Python.
     """
 
     __slots__ = (
-        *("source", "path", "directory", "module", "arguments"),
+        *("source", "path", "directory", "form", "arguments"),
         *("names", "variables", "masks", "record", "requires_python"),
     )
 
@@ -40,7 +45,7 @@ class PythonScript:
         source: bytes,
         path: str,
         directory: str,
-        module: bool,
+        form: str,
         arguments: list[str],
         names: list[str],
         variables: dict[str, str],
@@ -51,7 +56,7 @@ class PythonScript:
         self.source = source
         self.path = path
         self.directory = directory
-        self.module = module
+        self.form = form
         self.arguments = arguments
         self.names = names
         self.variables = variables
@@ -72,10 +77,14 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
     if script.record:
         _record_on_demand(script.record)
     values.clear()
-    if script.module:
-        run_module(script.path, script.arguments)
+    sys.argv[:] = [script.path, *script.arguments]
+    sys.orig_argv[:] = [sys.executable, script.path, *script.arguments]
+    if script.form == MODULE:
+        _run_module(script.path, script.arguments)
+    elif script.form in (ARCHIVE, DIRECTORY):
+        _run_application(script)
     else:
-        run(script.source, script.path, script.directory, script.arguments)
+        _run_file(script)
 
 
 def _mask(values: Mapping[str, bytes]) -> None:
@@ -95,35 +104,50 @@ def _record_on_demand(fields: Mapping[str, str]) -> None:
     loading.observe(lambda name, _: audit.on_demand(name, fields), records=run)
 
 
-def run(source: bytes, path: str, directory: str, arguments: list[str]) -> None:
-    """Runs ``source`` as ``__main__``; what the script raises comes out as it does of Python.
-
-    ``directory`` is where it imports from (the script's own, without links), empty for none.
-    """
-    from _frozen_importlib_external import SourceFileLoader  # importlib.machinery, but loaded
-
+def _run_file(script: PythonScript) -> None:
+    """Runs the source as ``__main__``; what the script raises comes out as it does of Python."""
     main = _new_main()
-    sys.argv[:] = [path, *arguments]
-    sys.orig_argv[:] = [sys.executable, path, *arguments]
-    if directory:
-        sys.path.insert(0, directory)
-    if path == "-":
-        name = "<stdin>"
+    name = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
+    if script.directory and script.form != COMMAND:
+        sys.path.insert(0, script.directory)
+    if script.form == COMMAND or script.path == "-":
+        name = "<string>" if script.form == COMMAND else "<stdin>"
     else:
-        name = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # untidied, as Python does
-        main.__file__ = name
-        main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
-        main.__loader__ = SourceFileLoader("__main__", name)
+        _describe(main, name, script.form)
 
     def execute() -> None:
-        _check_text(source, name)
-        code = compile(source, name, "exec", flags=0, dont_inherit=True)
+        code = _code(script.source, name, script.form)
         exec(code, main.__dict__)  # noqa: S102 # to run a script is what this is for
 
     _as_python(execute)
 
 
-def run_module(name: str, arguments: list[str]) -> None:
+def _describe(main: ModuleType, name: str, form: str) -> None:
+    """Gives ``__main__`` the attributes that Python gives it for the file ``name``."""
+    # importlib.machinery, but loaded
+    from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
+
+    main.__file__ = name
+    main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
+    kind = SourcelessFileLoader if form == COMPILED else SourceFileLoader
+    main.__loader__ = kind("__main__", name)
+
+
+def _code(source: bytes, name: str, form: str) -> CodeType:
+    if form == COMPILED:
+        from _frozen_importlib_external import MAGIC_NUMBER
+
+        if not source.startswith(MAGIC_NUMBER):
+            raise RuntimeError("Bad magic number in .pyc file")
+        import marshal
+
+        compiled: CodeType = marshal.loads(source[_PYC_HEADER_BYTES:])  # noqa: S302 # as Python does
+        return compiled
+    _check_text(source, name)
+    return compile(source, name, "exec", flags=0, dont_inherit=True)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
     """Runs the installed module ``name`` as ``python3 -I -m NAME`` does."""
     import runpy
 
@@ -132,6 +156,27 @@ def run_module(name: str, arguments: list[str]) -> None:
     sys.orig_argv[:] = [sys.executable, "-m", name, *arguments]
     # what Python itself calls for -m
     _as_python(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
+
+
+def _run_application(script: PythonScript) -> None:
+    """Runs an archive or a directory as ``python3 PATH`` does."""
+    import runpy
+
+    from credhelper.commands.run import applications
+
+    _new_main()
+
+    def execute() -> None:
+        if script.form == ARCHIVE:
+            applications.from_archive(script.path, script.source)
+        else:
+            place = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
+            code = _code(script.source, f"{place.rstrip('/')}/__main__.py", SOURCE)
+            applications.from_directory(place, code)
+        # what Python itself calls for them
+        runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
+
+    _as_python(execute)
 
 
 def _new_main() -> ModuleType:
