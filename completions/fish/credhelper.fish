@@ -27,6 +27,7 @@ complete -c credhelper -n __fish_use_subcommand -a import -d 'Make credentials o
 complete -c credhelper -n __fish_use_subcommand -a reseal -d 'Seal anew with another binding'
 complete -c credhelper -n __fish_use_subcommand -a leaks -d 'Search trees and Git history for values'
 complete -c credhelper -n __fish_use_subcommand -a log -d 'Show who used what'
+complete -c credhelper -n __fish_use_subcommand -a report -d 'One table of many hosts'
 complete -c credhelper -n __fish_use_subcommand -a sudoers -d 'Let a group or a user run one script'
 
 __credhelper_option 'put rotate remove check reseal log' -a '(__credhelper_names)'
@@ -43,7 +44,7 @@ __credhelper_option 'add put rotate import reseal' -l tpm2-device -r -F -d 'The 
 __credhelper_option 'add put rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
 __credhelper_option 'add put rotate import reseal' -l not-after -x -d 'When it expires'
 
-__credhelper_option 'put list check leaks log' -l json -d 'Print JSON'
+__credhelper_option 'put list check leaks log report' -l json -d 'Print JSON'
 __credhelper_option 'list check' -l allow-null -d 'Let the null key pass'
 __credhelper_option 'put import reseal' -l dry-run -d 'Show what would be done'
 __credhelper_option 'import leaks' -l select -x -a '(__credhelper_names)' -d 'These credentials alone'
@@ -59,6 +60,8 @@ __credhelper_option leaks -l staged -d 'What is staged for the next commit'
 __credhelper_option leaks -l baseline -r -F -d 'Leave out what this has'
 __credhelper_option leaks -l rewrite -d 'Take it out of the history'
 __credhelper_option log -l since -x -d 'From then on'
+__credhelper_option report -F
+__credhelper_option report -l html -r -F -d 'Write a page that sorts'
 __credhelper_option sudoers -l group -x -a '(__fish_complete_groups)' -d 'The group that may'
 __credhelper_option sudoers -l user -x -a '(__fish_complete_users)' -d 'The user who may'
 __credhelper_option sudoers -l password -d 'Ask for their own password'

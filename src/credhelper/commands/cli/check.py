@@ -11,7 +11,7 @@ from credhelper import sealing
 from credhelper.commands import messages
 from credhelper.commands.check import credentials, machine, plaintext, scripts, store, sudoers
 from credhelper.commands.check.finding import Area, Finding, Severity
-from credhelper.commands.cli import report, terminal
+from credhelper.commands.cli import findings, terminal
 from credhelper.errors import CredentialNotFound, SystemdMissing, UsageError
 from credhelper.name import shown
 
@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     facts = machine.facts() if asked.everything else []
     facts += credentials.facts(_places(asked)) if asked.everything else []
     if arguments.json:
-        terminal.print_json("check", report.as_data(facts, found, fixed))
+        terminal.print_json("check", findings.as_data(facts, found, fixed))
     else:
-        report.show(facts, found, fixed)
+        findings.show(facts, found, fixed)
     return 1 if any(finding.severity is Severity.FAILURE for finding in found) else 0
 
 

@@ -1,106 +1,171 @@
 # SPDX-License-Identifier: MIT
-"""How findings are shown: grouped, for people or as JSON."""
+"""``credhelper report``: one table of many hosts' credentials, from facts gathered there."""
 
 from __future__ import annotations
 
+import os
 import sys
-import textwrap
-from itertools import groupby
+import tempfile
+from html import escape
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import messages
-from credhelper.commands.check.finding import Area, Finding, Severity
+from credhelper.commands import fleet, messages
 from credhelper.commands.cli import terminal
+from credhelper.errors import InvalidValue, StoreFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import argparse
+    from collections.abc import Sequence
 
-    _Write = Callable[..., None]
+    from credhelper.commands.fleet import Row
 
-_STYLES: Final = {Severity.FAILURE: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-_INDENT: Final = "      "
+_DESCRIPTION = """\
+Make one table of the credentials of many hosts: what each is bound to, its age, when it expires
+and was last used, and what is wrong. FACTS is a JSON object of hosts, each with what "check --json"
+and "list --json --verify" print there; the Ansible collection's playbook "report" gathers them."""
 
-
-def as_data(
-    facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Finding]
-) -> dict[str, object]:
-    """The report as JSON shows it."""
-    return {
-        "facts": list(facts),
-        "findings": [_as_data(finding) for finding in findings],
-        "fixed": [_as_data(finding) for finding in fixed],
-        "summary": {severity.value: _count(findings, severity) for severity in Severity},
-    }
-
-
-def show(facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Finding]) -> None:
-    """Prints the report: dressed and folded on a terminal, a line a sentence in a pipe."""
-    write = _dressed() if sys.stdout.isatty() else _plain
-    for fact in facts:
-        write(fact, "dim", "")
-    for finding in fixed:
-        write(f"mended [{finding.rule}] {finding.subject}", "green", _INDENT)
-    if facts or fixed:
-        write("", "", "")
-    for area, group in groupby(findings, key=lambda finding: finding.area):
-        write(area.value, "bold", "")
-        for finding in group:
-            _show(finding, write)
-        write("", "", "")
-    write(_summary(findings), "bold", "")
-
-
-def _show(finding: Finding, write: _Write) -> None:
-    head = f"  {finding.severity.value} [{finding.rule}] "
-    join = " " if finding.area is not Area.SCRIPTS and finding.area is not Area.SUDOERS else ": "
-    text = f"{head}{finding.subject}{join}{finding.evidence}"
-    write(text, _STYLES[finding.severity], _INDENT, len(finding.severity.value) + 2)
-    write(f"{_INDENT}$ {finding.mend}", "green", None)
-
-
-def _summary(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return "nothing is amiss"
-    counts = [(severity.value, _count(findings, severity)) for severity in Severity]
-    return ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts if n)
-
-
-def _count(findings: Sequence[Finding], severity: Severity) -> int:
-    return sum(finding.severity is severity for finding in findings)
-
-
-def _as_data(finding: Finding) -> dict[str, str]:
-    return {
-        "severity": finding.severity.value,
-        "area": finding.area.value,
-        "rule": finding.rule,
-        "subject": finding.subject,
-        "evidence": finding.evidence,
-        "mend": finding.mend,
-    }
+_HEADINGS: Final = (
+    "HOST",
+    "CREDENTIAL",
+    "BOUND TO",
+    "DAYS OLD",
+    "EXPIRES",
+    "LAST USED",
+    "FINDINGS",
+)
+_PAGE: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
+<title>Credentials of {hosts}</title>
+<style>
+body {{ font-family: system-ui, sans-serif; margin: 2rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: .3rem .8rem; text-align: left; vertical-align: top; }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+tbody tr:nth-child(odd) {{ background: color-mix(in srgb, currentColor 6%, transparent); }}
+th button {{ all: unset; cursor: pointer; }}
+th button:focus-visible {{ outline: 2px solid; }}
+th[aria-sort=ascending] button::after {{ content: " \\25B2"; }}
+th[aria-sort=descending] button::after {{ content: " \\25BC"; }}
+</style>
+</head>
+<body>
+<h1>Credentials of {hosts}</h1>
+<p>{summary}</p>
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{body}
+</tbody>
+</table>
+<script>
+const table = document.querySelector("table"), heads = [...table.tHead.rows[0].cells];
+heads.forEach((head, column) => head.firstChild.addEventListener("click", () => {{
+  const up = head.getAttribute("aria-sort") !== "ascending";
+  heads.forEach(other => other.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", up ? "ascending" : "descending");
+  const text = row => row.cells[column].textContent;
+  const order = new Intl.Collator("en", {{ numeric: true }});
+  table.tBodies[0].append(...[...table.tBodies[0].rows].sort(
+    (one, other) => order.compare(text(one), text(other)) * (up ? 1 : -1)));
+}}));
+</script>
+</body>
+</html>
+"""
 
 
-def _plain(text: str, _style: str, _hang: str | None, _styled: int = 0) -> None:
-    messages.say(messages.one_line(text))
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "report", help="one table of many hosts' credentials", description=_DESCRIPTION
+    )
+    parser.add_argument("facts", metavar="FACTS", help="the facts' file, - for standard input")
+    parser.add_argument("--html", metavar="PATH", help="write a page that sorts, in place of text")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _dressed() -> _Write:
-    """Writes styled, folded text; ``hang`` is what folded lines begin with, None not to fold."""
-    from rich.text import Text
+def run(arguments: argparse.Namespace) -> int:
+    """Shows or writes the table. Needs nothing of root's."""
+    rows = fleet.rows(fleet.read(_facts(arguments.facts)), fleet.now())
+    if arguments.html:
+        _write(arguments.html, page(rows))
+        messages.say(f"wrote {messages.one_line(arguments.html)}: {_summary(rows)}")
+    elif arguments.json:
+        terminal.print_json("report", {"rows": [row.as_data() for row in rows]})
+    else:
+        terminal.table(_HEADINGS, [_cells(row) for row in rows], alarming=6)
+    return 0
 
-    console = terminal.console()
 
-    def write(text: str, style: str, hang: str | None, styled: int = 0) -> None:
-        line = messages.one_line(text)
-        folded = [line]
-        if hang is not None:  # else a command: to be copied in one piece
-            folded = textwrap.wrap(
-                line, console.width, subsequent_indent=hang, break_on_hyphens=False
-            )
-        for number, part in enumerate(folded or [""]):
-            dressed = Text(part)
-            if not (styled and number):
-                dressed.stylize(style, 0, styled or len(part))
-            console.print(dressed, soft_wrap=True)
+def page(rows: Sequence[Row]) -> str:
+    """The table as an HTML page that stands alone; a click on a heading sorts by it."""
+    hosts = len({row.host for row in rows})
+    head = "".join(
+        f'<th scope="col"><button>{heading.capitalize()}</button></th>' for heading in _HEADINGS
+    )
+    return _PAGE.format(
+        hosts=_count(hosts, "host"),
+        summary=escape(_summary(rows)),
+        head=head,
+        body="\n".join(_line(row) for row in rows),
+    )
 
-    return write
+
+def _line(row: Row) -> str:
+    cells = _cells(row)
+    kinds = ["", "", "", ' class="number"', "", "", ""]
+    inside = "".join(
+        f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, cells, strict=True)
+    )
+    return f"<tr>{inside}</tr>"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    age = "" if row.age_days is None else str(row.age_days)
+    found = "; ".join(row.findings)
+    return row.host, row.credential, row.bound_to, age, row.expires, row.last_used, found
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    hosts = {row.host for row in rows}
+    silent = {row.host for row in rows if fleet.NO_FACTS in row.findings}
+    alarmed = {row.host for row in rows if row.findings} - silent
+    credentials = sum(bool(row.credential) for row in rows)
+    return (
+        f"{_count(credentials, 'credential')} on {_count(len(hosts) - len(silent), 'host')}, "
+        f"{len(alarmed)} with findings, {len(silent)} not reached"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _facts(path: str) -> bytes:
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read()
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise InvalidValue(f"{path} cannot be read: {error.strerror}", "look at the path") from None
+
+
+def _write(path: str, text: str) -> None:
+    """Writes the page whole, or leaves what was there."""
+    try:
+        directory = os.path.dirname(path) or "."
+        with tempfile.NamedTemporaryFile("w", dir=directory, encoding="utf-8", delete=False) as new:
+            try:
+                new.write(text)
+                new.flush()
+                os.replace(new.name, path)
+            except BaseException:
+                os.unlink(new.name)
+                raise
+    except OSError as error:
+        raise StoreFailed(f"{path} cannot be written: {error.strerror}", "look at it") from None

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""How findings are shown: grouped, for people or as JSON."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from credhelper.commands import messages
+from credhelper.commands.check.finding import Area, Finding, Severity
+from credhelper.commands.cli import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    _Write = Callable[..., None]
+
+_STYLES: Final = {Severity.FAILURE: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_INDENT: Final = "      "
+
+
+def as_data(
+    facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Finding]
+) -> dict[str, object]:
+    """The report as JSON shows it."""
+    return {
+        "facts": list(facts),
+        "findings": [_as_data(finding) for finding in findings],
+        "fixed": [_as_data(finding) for finding in fixed],
+        "summary": {severity.value: _count(findings, severity) for severity in Severity},
+    }
+
+
+def show(facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Finding]) -> None:
+    """Prints the report: dressed and folded on a terminal, a line a sentence in a pipe."""
+    write = _dressed() if sys.stdout.isatty() else _plain
+    for fact in facts:
+        write(fact, "dim", "")
+    for finding in fixed:
+        write(f"mended [{finding.rule}] {finding.subject}", "green", _INDENT)
+    if facts or fixed:
+        write("", "", "")
+    for area, group in groupby(findings, key=lambda finding: finding.area):
+        write(area.value, "bold", "")
+        for finding in group:
+            _show(finding, write)
+        write("", "", "")
+    write(_summary(findings), "bold", "")
+
+
+def _show(finding: Finding, write: _Write) -> None:
+    head = f"  {finding.severity.value} [{finding.rule}] "
+    join = " " if finding.area is not Area.SCRIPTS and finding.area is not Area.SUDOERS else ": "
+    text = f"{head}{finding.subject}{join}{finding.evidence}"
+    write(text, _STYLES[finding.severity], _INDENT, len(finding.severity.value) + 2)
+    write(f"{_INDENT}$ {finding.mend}", "green", None)
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "nothing is amiss"
+    counts = [(severity.value, _count(findings, severity)) for severity in Severity]
+    return ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts if n)
+
+
+def _count(findings: Sequence[Finding], severity: Severity) -> int:
+    return sum(finding.severity is severity for finding in findings)
+
+
+def _as_data(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": finding.severity.value,
+        "area": finding.area.value,
+        "rule": finding.rule,
+        "subject": finding.subject,
+        "evidence": finding.evidence,
+        "mend": finding.mend,
+    }
+
+
+def _plain(text: str, _style: str, _hang: str | None, _styled: int = 0) -> None:
+    messages.say(messages.one_line(text))
+
+
+def _dressed() -> _Write:
+    """Writes styled, folded text; ``hang`` is what folded lines begin with, None not to fold."""
+    from rich.text import Text
+
+    console = terminal.console()
+
+    def write(text: str, style: str, hang: str | None, styled: int = 0) -> None:
+        line = messages.one_line(text)
+        folded = [line]
+        if hang is not None:  # else a command: to be copied in one piece
+            folded = textwrap.wrap(
+                line, console.width, subsequent_indent=hang, break_on_hyphens=False
+            )
+        for number, part in enumerate(folded or [""]):
+            dressed = Text(part)
+            if not (styled and number):
+                dressed.stylize(style, 0, styled or len(part))
+            console.print(dressed, soft_wrap=True)
+
+    return write

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""The table of many hosts: made of what ``check`` and ``list`` print on each."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from credhelper.commands import fleet
+from credhelper.commands.cli import _run as credhelper
+from credhelper.commands.cli import report
+from credhelper.errors import InvalidValue
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def credential(name: str, **other: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "path": f"/etc/credstore.encrypted/{name}",
+        "bound_to": "host+tpm2",
+        "modified": "2026-11-15T00:00:00+00:00",
+        "problems": [],
+        **other,
+    }
+
+
+def finding(subject: str, evidence: str) -> dict[str, str]:
+    return {"severity": "warning", "subject": subject, "evidence": evidence}
+
+
+FACTS: dict[str, Any] = {
+    "web2": {},
+    "web1": {
+        "check": {
+            "findings": [
+                finding("/etc/credstore.encrypted/a", "may be read by others"),
+                finding("the machine", "swaps to disk in the <clear>"),
+            ]
+        },
+        "credentials": [
+            credential("a", problems=["may be read by others"]),
+            credential("b", expires="2027-01-01T00:00:00+00:00"),
+        ],
+    },
+}
+
+
+def test_a_row_a_credential_and_one_for_the_host() -> None:
+    rows = fleet.rows(FACTS, NOW)
+    assert [(row.host, row.credential) for row in rows] == [
+        ("web1", "a"),
+        ("web1", "b"),
+        ("web1", ""),
+        ("web2", ""),
+    ]
+    first, second, own, silent = rows
+    assert first.findings == ("warning: may be read by others",)  # said once
+    assert (first.bound_to, first.age_days) == ("host+tpm2", 10)
+    assert (second.expires, second.findings) == ("2027-01-01T00:00:00+00:00", ())
+    assert own.findings == ("the machine: warning: swaps to disk in the <clear>",)
+    assert silent.findings == (fleet.NO_FACTS,)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        b"",
+        b"[]",
+        b'{"web1": 1}',
+        b'{"web1": {"check": {}}}',
+        b'{"web1": {"check": {"findings": []}}}',
+    ],
+)
+def test_what_is_no_facts_is_named(facts: bytes) -> None:
+    with pytest.raises(InvalidValue, match="facts"):
+        fleet.rows(fleet.read(facts), NOW)
+
+
+def test_the_page_shows_all_and_nothing_in_it_is_markup() -> None:
+    page = report.page(fleet.rows(FACTS, NOW))
+    assert page.count("<tr>") == 5
+    assert "swaps to disk in the &lt;clear&gt;" in page
+    assert "<clear>" not in page
+    assert "2 credentials on 1 host, 1 with findings, 1 not reached" in page
+    assert not re.search(r'(src|href)="', page)  # it stands alone
+
+
+def test_the_page_is_written_whole(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps(FACTS))
+    target = tmp_path / "report.html"
+    assert credhelper(["report", f"--html={target}", str(facts)]) == 0
+    assert capfd.readouterr().out.startswith(f"wrote {target}: 2 credentials")
+    assert target.read_text().startswith("<!DOCTYPE html>")
+    assert credhelper(["report", f"--html={tmp_path}/no/report.html", str(facts)]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.json", "report.html"]
+
+
+def test_rows_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps(FACTS))
+    assert credhelper(["report", "--json", str(facts)]) == 0
+    said = json.loads(capfd.readouterr().out)
+    assert (said["format"], said["verb"]) == (1, "report")
+    assert [row["host"] for row in said["rows"]] == ["web1", "web1", "web1", "web2"]
