@@ -314,3 +314,59 @@ def test_a_virtual_environment_of_another(
     for finished in (decrypt_run(str(script)), decrypt_run("--root-owned", str(script), env=hers)):
         assert (finished.status, finished.out) == (126, "")
         assert "belongs to alice (user id 4201)" in finished.err
+
+
+SHOWS = """\
+import sys
+from credhelper import load
+print(load("my_api_key"), sys.prefix, sys.argv)
+"""
+POLYGLOT = """\
+#!/bin/sh
+'''exec' {} "$0" "$@"
+' '''
+"""
+
+
+@pytest.mark.parametrize("form", ["{}", '"{}"', '"{}" -E', "relocatable"])
+def test_an_entry_point_with_a_long_path(
+    form: str, sealed: Sealed, write: Writes, decrypt_run: Runs, environment_of_venv: Path
+) -> None:
+    """As pip and uv write them, for sh and Python at once: masked, with the library."""
+    sealed("my_api_key", VALUE)
+    first = form.format(f"{environment_of_venv}/bin/python3")
+    if form == "relocatable":
+        first = '"$(dirname -- "$(realpath -- "$0")")"/\'python3\''
+    script = write(POLYGLOT.format(first) + SHOWS, "venv/bin/tool")
+    finished = decrypt_run("-c", "my_api_key", str(script), "one")
+    shown = f"[credential my_api_key] {environment_of_venv} ['{script}', 'one']\n"
+    assert (finished.out, finished.err) == (shown, "")
+
+
+def test_a_script_of_sh_that_looks_like_one(write: Writes, decrypt_run: Runs) -> None:
+    script = write(POLYGLOT.format("/bin/echo $HOME"))
+    assert decrypt_run(str(script)).out == f"/root {script}\n"
+    script = write(POLYGLOT.format("/bin/echo plain").replace("' '''", ":"))
+    assert decrypt_run(str(script)).out == f"plain {script}\n"
+
+
+@pytest.mark.parametrize("user", ["root", "alice"])
+def test_a_script_of_uvs(
+    user: str, sealed: Sealed, write: Writes, decrypt_run: Runs, users: None
+) -> None:
+    """In the environment that uv keeps for it, made as the script's user; masked."""
+    assert users is None
+    sealed("my_api_key", VALUE)
+    uv = write(Path(sys.executable).with_name("uv").read_bytes(), "bin/uv")
+    block = '# /// script\n# requires-python = ">=3.11"\n# dependencies = []\n# ///\n'
+    script = write(f"#!/usr/bin/env -S {uv} run --script --offline\n{block}{SHOWS}")
+    options = [] if user == "root" else ["--as-invoking-user"]
+    hers = {} if user == "root" else {"SUDO_USER": "alice", "SUDO_UID": "4201"}
+    finished = decrypt_run("-c", "my_api_key", *options, str(script), env=hers)
+    assert finished.status == 0, finished.err
+    assert finished.out.startswith("[credential my_api_key] ")
+    assert "/uv/environments-v2/" in finished.out
+    impossible = write(script.read_text().replace(">=3.11", ">=3.99"), "impossible.py")
+    refused = decrypt_run(*options, str(impossible), env=hers)
+    assert refused.status == 125
+    assert "uv makes no environment for" in refused.err

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 import venv
@@ -17,6 +18,7 @@ from credhelper.commands.run.options import Options, parse
 from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
 
 OWNERS = (0, os.getuid())
+ACCOUNT = pwd.getpwuid(os.getuid())
 SHELL = shutil.which("sh", path="/usr/bin") or "/bin/sh"
 
 
@@ -24,7 +26,7 @@ def choose(source: str | bytes, *argv: str) -> interpreter.Interpreter:
     """The interpreter for a script of this text."""
     data = source.encode() if isinstance(source, str) else source
     target = script.Script("script", "/place/script", data)
-    return interpreter.choose(parse([*argv, "script"]), target, OWNERS)
+    return interpreter.choose(parse([*argv, "script"]), target, OWNERS, ACCOUNT)
 
 
 def test_noneis_python() -> None:
@@ -201,7 +203,7 @@ def test_a_module_that_is_no_python_source() -> None:
 def test_a_module_runs_in_process_whatever_its_first_line() -> None:
     chosen = parse(["-m", "tool"])
     target = script.Script("/place/tool.py", "/place/tool.py", b"#!/bin/absent\n")
-    assert interpreter.choose(chosen, target, OWNERS).kind == interpreter.IN_PROCESS
+    assert interpreter.choose(chosen, target, OWNERS, ACCOUNT).kind == interpreter.IN_PROCESS
 
 
 def test_nothing_is_chosen_by_default() -> None:

@@ -8,6 +8,7 @@ import stat
 import sys
 
 from credhelper.commands import script, trust
+from credhelper.commands.run import first_lines
 from credhelper.commands.run.environment import PATH
 from credhelper.commands.run.target import in_path, is_python
 from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
@@ -15,6 +16,7 @@ from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pwd import struct_passwd
     from typing import Final
 
     from credhelper.commands.run.options import Options
@@ -48,9 +50,14 @@ class Interpreter:
         return " ".join(self.argv) or self.kind
 
 
-def choose(options: Options, target: Script, owners: Collection[int]) -> Interpreter:
-    """The interpreter for ``target``. Raises :class:`RunnerFailed`, :class:`ScriptNotFound`,
-    and :class:`Untrusted` where others than ``owners`` could have written it."""
+def choose(
+    options: Options, target: Script, owners: Collection[int], account: struct_passwd
+) -> Interpreter:
+    """The interpreter for ``target``, which is to run as ``account``.
+
+    Raises :class:`RunnerFailed`, :class:`ScriptNotFound`, and :class:`Untrusted` where others than
+    ``owners`` could have written it.
+    """
     if options.python:
         _check(options.python, owners)
         return Interpreter(PYTHON, [options.python], "--python")
@@ -68,7 +75,12 @@ def choose(options: Options, target: Script, owners: Collection[int]) -> Interpr
     if os.path.basename(path) == "env":
         argv = _through_env(argument) or argv
     why = f"#!{path} {argument}".rstrip()
+    if len(argv) == 1 and target.source.startswith(first_lines.EXEC, target.source.find(b"\n")):
+        argv = first_lines.executed(target.source, target.real) or argv
     _check(argv[0], owners)
+    if os.path.basename(argv[0]) == "uv" and first_lines.runs_script(argv):
+        argv = first_lines.environment_of(argv, target.path, account, make=not options.dry_run)
+        _check(argv[0], owners)
     if not is_python(argv[0]):
         return Interpreter(PROGRAM, argv, why)
     if is_own(argv):

@@ -105,7 +105,7 @@ def plan(
         home=account.pw_dir,
         shell=account.pw_shell,
     )
-    chosen = interpreter.choose(options, script, owners)
+    chosen = interpreter.choose(options, script, owners, account)
     made = Plan(options, script, names, variables, account, clean, chosen)
     made.requires_python = requires_python
     if requires_python and chosen.kind == interpreter.IN_PROCESS:
