@@ -62,6 +62,11 @@ check-unit: venv ## run tests/unit: pure logic
 check-real: venv ## run tests/real: the real tools, in a private mount namespace (root)
 	$(RUN)/python -m pytest tests/real -n auto --dist worksteal $(PYTESTFLAGS)
 
+.PHONY: check-crashes
+check-crashes: venv ## kill, fail and cut the power of each writing verb at every moment (root)
+	CREDHELPER_EVERY_STATE=1 $(RUN)/python -m pytest tests/real/test_crash.py tests/real/test_power_cuts.py \
+	    -n auto --dist worksteal --junitxml=build/crashes.xml $(PYTESTFLAGS)
+
 .PHONY: coverage
 coverage: venv ## run both under coverage, children included, and hold them to its limit (root)
 	$(RUN)/coverage erase

@@ -1,77 +1,58 @@
 # SPDX-License-Identifier: MIT
-"""kill -9, and faults, at every system call of a change: the old or the new value, whole."""
+"""kill -9, and faults, at the system calls of every verb that writes: the old or the new, whole.
+
+``make check-crashes`` strikes at every call that changes something; the suite at those by which a
+change takes effect, and at a part of the others.
+"""
 
 from __future__ import annotations
 
-import os
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.real import tracing
-from tests.real.conftest import STORE, Runs, launcher, unseal
+from tests.real.conftest import STORE, Runs, launcher
+from tests.real.scenarios import ENVIRONMENT, EVERY, NEW, OLD, SCENARIOS, SOURCE, Scenario
 from tests.real.tracing import STRACE, Call
 
-# Without coverage's variables: what it writes is not what is tested here.
-ENVIRONMENT: Final = {"PATH": "/usr/bin", "LC_ALL": "C.UTF-8"}
-OLD: Final = b"old-" + os.urandom(24).hex().encode()
-NEW: Final = b"new-" + os.urandom(24).hex().encode()
-LENGTH: Final = 800  # times 52 bytes: sealed, it just fits into a pipe, so that each run is alike
-VERBS: Final = {
-    "add": ["add", "my_api_key", "--with-key=host"],
-    "rotate": ["rotate", "my_api_key"],
-    "remove": ["remove", "my_api_key", "--yes"],
-}
-ALLOWED: Final[dict[str, set[bytes | None]]] = {
-    "add": {None, NEW * LENGTH},
-    "rotate": {OLD * LENGTH, NEW * LENGTH},
-    "remove": {OLD * LENGTH, None},
-}
+DECISIVE: Final = set(
+    "fsync link linkat rename renameat renameat2 unlink unlinkat mkdir mkdirat".split()
+)
+SAMPLED: Final = 8  # one in so many of the other calls
 
-Start = Callable[[], None]
+pytestmark = [pytest.mark.unmeasured, pytest.mark.usefixtures("nothing_plain")]
 
 
-@pytest.fixture
-def start(sealed: Callable[..., Path], request: pytest.FixtureRequest) -> Start:
-    """Puts the store into the state in which the verb finds it."""
-    verb = request.getfixturevalue("verb")
-    if verb == "add":
-        STORE.mkdir(0o700)
-        return lambda: (STORE / "my_api_key").unlink(missing_ok=True)
-    path = sealed("my_api_key", OLD * LENGTH)
-    blob = path.read_bytes()
-
-    def restore() -> None:
-        if not path.exists() or path.read_bytes() != blob:
-            path.unlink(missing_ok=True)
-            path.write_bytes(blob)
-            path.chmod(0o600)
-
-    return restore
-
-
-def points(verb: str, start: Start, output: Path) -> list[Call]:
+def points(scenario: Scenario, output: Path) -> list[Call]:
     """The system calls of the command that change something, from its first of the store on."""
     for _ in range(2):  # the first run may write byte code
-        start()
-        argv = [*launcher("credhelper"), *VERBS[verb]]
+        scenario.restore()
         calls = tracing.trace(
-            argv,
+            [*launcher("credhelper"), *scenario.argv],
             tracing.CHANGING,
             output,
             follow=False,
-            value=NEW * LENGTH,
+            value=scenario.stdin,
             env=ENVIRONMENT,
         )
     first = next(n for n, call in enumerate(calls) if "credstore.encrypted" in call.text)
     return [call for call in calls[first:] if call.name != "openat" or "O_CREAT" in call.text]
 
 
+def chosen(calls: list[Call]) -> list[Call]:
+    """Those at which the suite strikes."""
+    if EVERY:
+        return calls
+    return [call for n, call in enumerate(calls) if call.name in DECISIVE or n % SAMPLED == 0]
+
+
 def struck(
-    verb: str, call: Call, action: str, *, follow: bool = False
+    scenario: Scenario, call: Call, action: str, *, follow: bool = False
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs the command, with ``action`` at ``call``."""
     options = ["-f"] if follow else []
@@ -84,9 +65,9 @@ def struck(
             f"--trace={call.name}",
             call.injection % action,
             *launcher("credhelper"),
-            *VERBS[verb],
+            *scenario.argv,
         ],
-        input=NEW * LENGTH,
+        input=scenario.stdin,
         env=ENVIRONMENT,
         capture_output=True,
         check=False,
@@ -94,59 +75,63 @@ def struck(
     )
 
 
-def found() -> bytes | None:
-    """The value in the store; what stands there has to be whole and root's alone."""
-    path = STORE / "my_api_key"
-    if not path.exists():
-        return None
-    assert path.stat().st_mode & 0o7777 == 0o600
-    return unseal(path)
+def left(scenario: Scenario, call: Call) -> tuple[dict[str, bytes], bytes | None]:
+    """The credentials and the source; nothing of them may be lost."""
+    found = scenario.found()
+    plain = SOURCE.read_bytes() if scenario.source and SOURCE.exists() else None
+    assert not list(scenario.lost(found, plain)), call
+    return found, plain
 
 
-def assert_clean(credhelper: Runs) -> None:
+def assert_clean(scenario: Scenario, credhelper: Runs) -> None:
     """The next command leaves nothing but credentials."""
     assert credhelper("list", env=ENVIRONMENT).status == 0
-    assert {path.name for path in STORE.iterdir()} <= {"my_api_key"}
+    assert {path.name for path in STORE.iterdir()} <= {*(scenario.before or {}), *scenario.after}
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.fixture
+def nothing_plain(nowhere: Callable[[bytes], None]) -> Iterator[None]:
+    """Fails the test where a value of it lies in any file in the end, but for the source."""
+    yield
+    SOURCE.unlink(missing_ok=True)
+    for value in [*OLD.values(), *NEW.values()]:
+        nowhere(value)
+
+
+@pytest.mark.parametrize("verb", SCENARIOS)
 def test_killed_at_every_call(
     verb: str,
-    start: Start,
     credhelper: Runs,
-    nowhere: Callable[[bytes], None],
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    calls = points(verb, start, tmp_path / "trace")
-    assert len(calls) >= {"add": 30, "rotate": 30, "remove": 5}[verb]
-    record_property("points", len(calls))
-    outcomes = set()
-    for call in calls:
-        start()
-        finished = struck(verb, call, "signal=KILL")
-        assert finished.returncode == -9, call
-        value = found()
-        assert value in ALLOWED[verb], call
-        outcomes.add(value)
-        assert_clean(credhelper)
-        assert found() == value, call
-        nowhere(OLD)
-        nowhere(NEW)
-    assert outcomes == ALLOWED[verb]  # some before the change, some after it
+    scenario = SCENARIOS[verb]
+    calls = points(scenario, tmp_path / "trace")
+    assert len(calls) >= (5 if verb == "remove" else 25)
+    outcomes = []
+    for call in chosen(calls):
+        scenario.restore()
+        before = {path.name: path.read_bytes() for path in STORE.iterdir()}
+        finished = struck(scenario, call, "signal=KILL")
+        assert finished.returncode == -signal.SIGKILL, call
+        left(scenario, call)
+        blobs = {path.name: path.read_bytes() for path in STORE.iterdir() if path.name[0] != "."}
+        outcomes.append(blobs == before)
+        assert_clean(scenario, credhelper)
+    record_property("kills", len(outcomes))
+    assert outcomes[0]
+    assert not outcomes[-1]  # some before the change, some after it
 
 
-@pytest.mark.parametrize("verb", ["rotate"])
-def test_systemd_creds_killed_at_every_call(
-    verb: str, start: Start, credhelper: Runs, nowhere: Callable[[bytes], None], tmp_path: Path
-) -> None:
-    start()
+def test_systemd_creds_killed_at_every_call(credhelper: Runs, tmp_path: Path) -> None:
+    scenario = SCENARIOS["rotate"]
+    scenario.restore()
     calls = tracing.trace(
-        [*launcher("credhelper"), *VERBS[verb]],
+        [*launcher("credhelper"), *scenario.argv],
         ["write", "writev", "close", "execve", "exit_group", "mkdirat"],
         tmp_path / "trace",
         follow=True,
-        value=NEW * LENGTH,
+        value=scenario.stdin,
         env=ENVIRONMENT,
     )
     main = calls[0].process
@@ -155,35 +140,31 @@ def test_systemd_creds_killed_at_every_call(
     strikes = {(call.name, call.ordinal): call for call in calls if call.process != main}
     assert len(strikes) >= 10
     for call in strikes.values():
-        start()
-        finished = struck(verb, call, "signal=KILL", follow=True)
-        if finished.returncode != -9:
+        scenario.restore()
+        finished = struck(scenario, call, "signal=KILL", follow=True)
+        if finished.returncode != -signal.SIGKILL:
             assert finished.returncode == 1, (call, finished)
             assert finished.stderr.count(b"\n") == 2, finished.stderr
             assert b"ended by signal 9" in finished.stderr
-        assert found() in ALLOWED[verb], call
-        assert_clean(credhelper)
-        nowhere(NEW)
+        left(scenario, call)
+        assert_clean(scenario, credhelper)
 
 
-@pytest.mark.parametrize("verb", ["rotate"])
-def test_interrupted_at_every_call(
-    verb: str, start: Start, credhelper: Runs, tmp_path: Path
-) -> None:
-    for call in points(verb, start, tmp_path / "trace"):
-        start()
-        finished = struck(verb, call, "signal=INT")
-        value = found()
+def test_interrupted_at_every_call(credhelper: Runs, tmp_path: Path) -> None:
+    scenario = SCENARIOS["rotate"]
+    for call in points(scenario, tmp_path / "trace"):
+        scenario.restore()
+        finished = struck(scenario, call, "signal=INT")
+        found, _ = left(scenario, call)
         if finished.returncode == 0:  # what it had to do was done
-            assert value == NEW * LENGTH, call
+            assert found == scenario.after, call
         else:
             assert finished.returncode == 130, (call, finished.stderr)
-            assert value in ALLOWED[verb], call
             assert finished.stderr == (
                 b"credhelper: error: interrupted\n"
                 b"credhelper: hint: what was in the store is whole; run it again\n"
             ), call
-        assert_clean(credhelper)
+        assert_clean(scenario, credhelper)
 
 
 FAULTS: Final = {
@@ -209,30 +190,33 @@ FAULTS: Final = {
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", SCENARIOS)
 def test_a_fault_at_every_call(
-    verb: str, start: Start, credhelper: Runs, nowhere: Callable[[bytes], None], tmp_path: Path
+    verb: str,
+    credhelper: Runs,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    calls = points(verb, start, tmp_path / "trace")
-    before = {"add": None, "rotate": OLD * LENGTH, "remove": OLD * LENGTH}[verb]
-    after = {"add": NEW * LENGTH, "rotate": NEW * LENGTH, "remove": None}[verb]
+    scenario = SCENARIOS[verb]
+    calls = [call for call in chosen(points(scenario, tmp_path / "trace")) if call.name in FAULTS]
     failed = 0
-    for call, fault in [(call, FAULTS[call.name]) for call in calls if call.name in FAULTS]:
-        start()
-        finished = struck(verb, call, f"error={fault}")
+    for call in calls:
+        scenario.restore()
+        finished = struck(scenario, call, f"error={FAULTS[call.name]}")
         told = finished.stderr.decode()
-        assert "Traceback" not in told, (call, fault, told)
-        value = found()
+        case = (call, FAULTS[call.name], told)
+        assert "Traceback" not in told, case
+        found, plain = left(scenario, call)
         if finished.returncode == 0:  # a sweep, the journal: nothing that matters
-            assert value == after, (call, fault, told)
+            assert (found, plain) == (scenario.after, None), case
         else:
             failed += 1
-            assert finished.returncode == 1, (call, fault, told)
-            done = "may come back" in told or "standard output" in told
-            assert value == (after if done else before), (call, fault, told)
+            assert finished.returncode == 1, case
+            done = plain or any(text in told for text in ("may come back", "standard output"))
+            assert found in (scenario.before or {}, scenario.after if done else None), case
             error, hint = told.splitlines()[-2:]
-            assert error.startswith("credhelper: error: "), (call, fault, told)
-            assert hint.startswith("credhelper: hint: "), (call, fault, told)
-        assert_clean(credhelper)
-        nowhere(NEW)
-    assert failed >= {"add": 12, "rotate": 12, "remove": 3}[verb]
+            assert error.startswith("credhelper: error: "), case
+            assert hint.startswith("credhelper: hint: "), case
+        assert_clean(scenario, credhelper)
+    record_property("faults", len(calls))
+    assert failed >= (2 if verb == "remove" else 4)
