@@ -28,7 +28,11 @@ def check(prefix: str, owners: Collection[int]) -> None:
 
     Raises :class:`Untrusted`, which names the paths, or :class:`ScriptNotFound`.
     """
-    opened = trust.open_file(f"{prefix}/pyvenv.cfg", owners)
+    try:
+        opened = trust.open_file(f"{prefix}/pyvenv.cfg", owners)
+    except Untrusted as error:
+        error.moved, error.hint = "", _hint(owners)
+        raise
     with open(opened.descriptor, "rb") as file:
         home = _home(file.read())
     faults = _Faults(prefix, owners)
@@ -50,6 +54,11 @@ def _home(configuration: bytes) -> str:
     return ""
 
 
+def _hint(owners: Collection[int]) -> str:
+    who = "root" if owners == trust.ROOT_ALONE else "its user"
+    return f"make the environment anew as {who}, with a umask of 022"
+
+
 class _Faults:
     """What is at fault in the environment at ``prefix``, as it is found."""
 
@@ -65,9 +74,7 @@ class _Faults:
             return
         more = len(self._found) - _NAMED
         listed = "; ".join(self._found[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        who = "root" if self._owners == trust.ROOT_ALONE else "its user"
-        hint = f"make the environment anew as {who}, with a umask of 022"
-        raise Untrusted(f"of the virtual environment, {listed}", hint)
+        raise Untrusted(f"of the virtual environment, {listed}", _hint(self._owners))
 
     def way_to(self, directory: str) -> None:
         """Looks at the directory and those above it."""
