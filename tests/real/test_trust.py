@@ -27,13 +27,13 @@ def home(users: None) -> Iterator[Path]:
     path = Path("/home/alice")
     for place, owner, group, mode in (
         (path, ALICE.uid, ALICE.uid, 0o755),
-        (Path("/srv/shared"), 0, ALICE.uid + 100, 0o2775),
+        (Path("/opt/shared"), 0, ALICE.uid + 100, 0o2775),
     ):
         place.mkdir(parents=True)
         os.chown(place, owner, group)
         place.chmod(mode)
     yield path
-    for place in (path, Path("/srv/shared"), JOBS):
+    for place in (path, Path("/opt/shared"), JOBS):
         subprocess.run(["/bin/rm", "-rf", str(place)], check=True)
 
 
@@ -53,8 +53,8 @@ PLACES = [
     ("/home/alice/bin/report.py", 0, 0o755, ("--root-owned",)),
     ("/home/alice/re port.py", BOB.uid, 0o755, ()),
     ("/home/alice/report.py", ALICE.uid, 0o666, ()),
-    ("/srv/shared/report.py", ALICE.uid, 0o664, ()),
-    ("/srv/shared/deep/report.py", 0, 0o775, ("--root-owned",)),
+    ("/opt/shared/report.py", ALICE.uid, 0o664, ()),
+    ("/opt/shared/deep/report.py", 0, 0o775, ("--root-owned",)),
 ]
 
 
@@ -170,7 +170,7 @@ def environment_of_root() -> Iterator[Path]:
     (package / "parts/__init__.py").write_text("print('ran')\n")
     script(JOBS / "report.py", 0).write_text(f"#!{venv}/bin/python3\nimport parts\n")
     yield package
-    for path in (venv, JOBS, Path("/srv/python")):
+    for path in (venv, JOBS, Path("/opt/python")):
         subprocess.run(["/bin/rm", "-rf", str(path)], check=True)
 
 
@@ -185,7 +185,7 @@ def test_an_environment_with_a_part_of_somebody_elses(
     run = ("--root-owned", str(JOBS / "report.py"))
     before = decrypt_run(*run)
     assert (before.status, before.out) == (0, "ran\n"), before.err
-    site, elsewhere = environment_of_root, Path("/srv/python")
+    site, elsewhere = environment_of_root, Path("/opt/python")
     configuration = Path("/opt/venv/pyvenv.cfg")
     elsewhere.mkdir()
     hers = site / "parts/__init__.py"

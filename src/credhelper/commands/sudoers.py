@@ -13,6 +13,7 @@ from credhelper.errors import CredentialError, UsageError
 
 DIRECTORY: Final = "/etc/sudoers.d"
 RUNNER: Final = "/usr/bin/credhelper-decrypt-run"
+MANAGER: Final = "/usr/bin/credhelper"
 
 _LONGEST_STEM: Final = 200  # bytes: leaves room in a file name for more
 # sudo joins the arguments with blanks and compares them by fnmatch(3), so a backslash is to be

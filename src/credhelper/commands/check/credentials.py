@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from credhelper import envelope, hostkey, sealing, store
 from credhelper.commands import expiry
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
-from credhelper.commands.check.store import copying, fitting_name, name_finding
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
@@ -19,6 +18,7 @@ from credhelper.errors import (
     NameMismatch,
     NullKeyRefused,
 )
+from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +88,7 @@ def findings(
         if place.name in unsealed.expiring:
             yield _expiring(place)
         if place.name in unsealed.values:
-            if name := name_finding(place):
+            if name := _name(place):
                 yield name
             yield from _kept(place, max_age_days, tpm2_there=tpm2_there)
 
@@ -132,7 +132,7 @@ def _of_error(place: Place, error: CredentialError) -> Finding:
         mend = look(place.path)
         there = os.path.lexists(f"{store.WRITTEN}/{error.embedded}")
         if error.embedded and error.embedded == fitting_name(error.embedded) and not there:
-            mend = copying(place, embedded=error.embedded, name=error.embedded)
+            mend = _copying(place, embedded=error.embedded, name=error.embedded)
     elif isinstance(error, CredentialExpired):
         rule, mend = "expired", _rotate(place)
         if end := _end(place):
@@ -189,3 +189,43 @@ def _rotate(place: Place) -> str:
 
 def _failure(rule: str, place: Place, evidence: str, mend: str) -> Finding:
     return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, mend)
+
+
+def _name(place: Place) -> Finding | None:
+    """What is amiss with the name of a credential that unseals."""
+    try:
+        CredentialName(place.name)
+    except CredentialError as error:
+        severity, rule = Severity.WARNING, "name"
+        evidence = error.reason
+    else:
+        if place.name == place.name.lower():
+            return None
+        severity, rule, evidence = Severity.NOTE, "name-capitals", "has capitals"
+    better = fitting_name(place.name)
+    if not better:
+        return None
+    evidence += f"; {better} is the recommended form"
+    mend = _copying(place, embedded=place.name, name=better)
+    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
+
+
+def _copying(place: Place, *, embedded: str, name: str) -> str:
+    """The command that seals the value again as ``name``; it goes through a pipe alone."""
+    decrypt = command(
+        "systemd-creds", "decrypt", "--newline=no", f"--name={embedded}", place.path, "-"
+    )
+    return f"{decrypt} | {command('credhelper', 'add', name, '--stdin', '--exact')}"
+
+
+def fitting_name(text: str) -> str:
+    """A name in the recommended form, as near to ``text`` as can be; empty where there is none."""
+    name = text.lower()
+    while ending := next((e for e in FORBIDDEN_ENDINGS if name.endswith(e)), ""):
+        name = name.removesuffix(ending)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-@") else "_" for c in name)
+    name = name.lstrip(".-")
+    try:
+        return CredentialName(name)
+    except CredentialError:
+        return ""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from credhelper import store
+from credhelper.commands.check.credentials import fitting_name
 from credhelper.commands.check.finding import Area, Finding, Severity, command
-from credhelper.commands.check.store import fitting_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

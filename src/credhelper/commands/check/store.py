@@ -18,7 +18,6 @@ from credhelper import store
 from credhelper.commands import installing, trust
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
 from credhelper.errors import CredentialError, StoreFailed
-from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,46 +228,6 @@ def _kind(path: str, status: os.stat_result) -> Finding:
         if os.path.isfile(target):
             mend = command("install", "-m", "0600", target, path)  # replaces the link
     return _finding(Severity.FAILURE, "file-kind", path, what, mend)
-
-
-def name_finding(place: Place) -> Finding | None:
-    """What is amiss with the name of a credential that unseals."""
-    try:
-        CredentialName(place.name)
-    except CredentialError as error:
-        severity, rule = Severity.WARNING, "name"
-        evidence = error.reason
-    else:
-        if place.name == place.name.lower():
-            return None
-        severity, rule, evidence = Severity.NOTE, "name-capitals", "has capitals"
-    better = fitting_name(place.name)
-    if not better:
-        return None
-    evidence += f"; {better} is the recommended form"
-    mend = copying(place, embedded=place.name, name=better)
-    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
-
-
-def copying(place: Place, *, embedded: str, name: str) -> str:
-    """The command that seals the value again as ``name``; it goes through a pipe alone."""
-    decrypt = command(
-        "systemd-creds", "decrypt", "--newline=no", f"--name={embedded}", place.path, "-"
-    )
-    return f"{decrypt} | {command('credhelper', 'add', name, '--stdin', '--exact')}"
-
-
-def fitting_name(text: str) -> str:
-    """A name in the recommended form, as near to ``text`` as can be; empty where there is none."""
-    name = text.lower()
-    while ending := next((e for e in FORBIDDEN_ENDINGS if name.endswith(e)), ""):
-        name = name.removesuffix(ending)
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-@") else "_" for c in name)
-    name = name.lstrip(".-")
-    try:
-        return CredentialName(name)
-    except CredentialError:
-        return ""
 
 
 class _Repair:

@@ -1,275 +1,299 @@
 # SPDX-License-Identifier: MIT
-"""What sudoers really lets people do with credhelper: who, with which script, as what."""
+"""What sudo really lets people do with credhelper: who, with which script, and who is root by it.
+
+Everybody with an account here is asked about. What :mod:`sudoers_commands` cannot judge, sudo is
+asked about: would it let them type one of many command lines that must not be allowed? What is
+neither judged nor refused is a finding, never silence.
+"""
 
 from __future__ import annotations
 
-import fnmatch
+import grp
 import os
+import pwd
 import re
 import shlex
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import trust
-from credhelper.commands.check import sudoers_rules
-from credhelper.commands.check.finding import Area, Finding, Severity, command
-from credhelper.commands.run import options
-from credhelper.commands.sudoers import RUNNER
-from credhelper.errors import CredentialError, ScriptNotFound, Untrusted
+from credhelper.commands.check import sudo, sudoers_attempts, sudoers_commands
+from credhelper.commands.check.finding import Area, Finding, Severity, look
+from credhelper.commands.check.sudoers_commands import Judged
+from credhelper.commands.check.sudoers_scripts import Fault
+from credhelper.commands.sudoers import MANAGER, RUNNER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from credhelper.commands.check.sudoers_rules import Rule, Sudoers
+    from credhelper.commands.check.sudo import Entry, Listing
 
-_MANAGER: Final = "/usr/bin/credhelper"
-_NAMED: Final = "credhelper"  # what a rule has to hold to be looked at
-_GLOB: Final = re.compile(r"(?<!\\)[*?[]")
-_LITERAL: Final = re.compile(r"(?:[\w/ :,=@%~-]|\\\W)*")  # of a regular expression, up to its end
-# in place of the part of a pattern that varies: what a caller would try
-_ATTEMPTS: Final = (
-    "../../usr/bin/bash",
-    "x/../../../usr/bin/bash",
-    "x y",
-    "-m pdb",
-    "--python /home/me/x /home/me/y",
-    "/home/me/x",
-)
+_MAIN: Final = "/etc/sudoers"
+_NAMED: Final = 4  # people in one line
+_MOST_ACCOUNTS: Final = 3000  # a directory service may know a whole company
+_LOOSE: Final = re.compile(r"(?<![!\w])setenv\b|!env_reset\b")
+_NO_PASSWORD: Final = re.compile(r"!authenticate\b|\bexempt_group=")
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with a rule; ``mend`` is empty where another rule has to take its place."""
+class Report:
+    """What was found, and a line for each kind of person: what they can really reach."""
 
-    severity: Severity
-    rule: str
-    evidence: str
-    mend: str = ""
+    findings: tuple[Finding, ...] = ()
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A rule with what is wrong with it; ``script`` is the one it pins, where it does."""
+class _Group:
+    """People of whom sudo lists the same."""
 
-    rule: Rule
-    faults: tuple[Fault, ...]
-    script: str
+    people: tuple[str, ...]
+    listing: Listing
+
+    @property
+    def shown(self) -> str:
+        """Who they are, for people."""
+        more = len(self.people) - _NAMED
+        listed = ", ".join(self.people[:_NAMED])
+        return f"{listed} and {more} more" if more > 0 else listed
 
 
-def findings() -> Iterator[Finding]:
-    """What is amiss with each rule that names credhelper, and with the files they stand in."""
-    sudoers = sudoers_rules.read(RUNNER)
-    judged = [_judge(rule) for rule in sudoers.rules if _is_ours(rule)]
-    for file, error in sudoers.errors.items():
-        if _mentions(file):
-            evidence = f"sudo cannot read it all: {error}"
-            yield _finding(Severity.FAILURE, "sudo-syntax", file, evidence, _off(file, sudoers))
-    for file in sorted({one.rule.file for one in judged} | set(sudoers.errors)):
-        if _mentions(file):
-            yield from _file(file)
-    for file in sudoers.loose if judged else ():
-        yield _finding(
-            Severity.FAILURE,
-            "sudo-environment",
-            file,
-            "its Defaults let the caller's environment through, LD_PRELOAD with it: whoever may "
-            "use the runner is root",
-            f"sudo visudo -f {shlex.quote(file)}",
-        )
+def report() -> Report:
+    """Asks sudo about everybody. Empty where there is no sudo."""
+    if not sudo.is_there() or not os.path.exists(_MAIN):
+        return Report()
+    found: list[Finding] = []
+    files, complaints = sudo.files()
+    for line in complaints:
+        file = next((f for f in (*files, _MAIN) if f in line), _MAIN)
+        file = line.split(":")[0] if line.startswith("/") else file
+        found.append(_finding(Severity.FAILURE, "sudo-syntax", file, line, _edit(file)))
+    people, unknown = _people(sudo.named())
+    found += unknown
+    groups: dict[Listing, list[str]] = {}
+    for person, listing in sudo.listings(people).items():
+        groups.setdefault(listing, []).append(person)
+    judged = [_Judging(_Group(tuple(who), listing), files) for listing, who in groups.items()]
+    scripts = {script for one in judged for script in one.scripts}
     for one in judged:
-        mend = _mend(one.rule.file, sudoers, judged)
-        subject = f"{one.rule.file}: {', '.join(one.rule.users)}"
-        for fault in one.faults:
-            text = fault.evidence
-            yield _finding(fault.severity, fault.rule, subject, text, fault.mend or mend)
+        one.ask(scripts)
+        found += one.findings()
+    return Report(
+        tuple(dict.fromkeys(found)), tuple(line for one in judged for line in one.reaches())
+    )
 
 
-def _finding(severity: Severity, rule: str, subject: str, evidence: str, mend: str) -> Finding:
-    return Finding(severity, Area.SUDOERS, rule, subject, evidence, mend)
+def _people(named: list[str] | None) -> tuple[list[str], list[Finding]]:
+    """Who can be asked about; and findings on who cannot."""
+    accounts = {user.pw_name: user for user in pwd.getpwall()}
+    asked = set(accounts) if len(accounts) <= _MOST_ACCOUNTS else set()
+    asked |= {member for group in grp.getgrall() for member in group.gr_mem}
+    missing = []
+    for name in named or ():
+        members = _members(name, accounts)
+        asked |= members
+        if not members and name != "ALL":
+            missing.append(name)
+    found = []
+    if named is None:
+        evidence = (
+            "cvtsudoers cannot list whom it names: asked about were the accounts of this machine, "
+            "not users and groups of another source"
+        )
+        found.append(_finding(Severity.NOTE, "sudo-unasked", _MAIN, evidence, _edit(_MAIN)))
+    elif missing:
+        evidence = f"names {', '.join(missing)}, with no account here: sudo cannot be asked"
+        found.append(_finding(Severity.NOTE, "sudo-unasked", _MAIN, evidence, _edit(_MAIN)))
+    if len(accounts) > _MOST_ACCOUNTS:
+        evidence = f"was asked about whom sudoers names, not about all {len(accounts)} accounts"
+        found.append(_finding(Severity.NOTE, "sudo-unasked", _MAIN, evidence, _edit(_MAIN)))
+    people = [name for name in sorted(asked) if (user := _account(name)) and user.pw_uid]
+    return people, found
 
 
-def _is_ours(rule: Rule) -> bool:
-    named = _NAMED in rule.path
-    return named or (bool(_GLOB.search(rule.path)) and fnmatch.fnmatchcase(RUNNER, rule.path))
+def _members(name: str, accounts: dict[str, pwd.struct_passwd]) -> set[str]:
+    """The accounts that ``name`` stands for, as sudoers writes it."""
+    try:
+        if name.startswith("%#"):
+            group = grp.getgrgid(int(name[2:]))
+        elif name.startswith("%") and not name.startswith("%:"):
+            group = grp.getgrnam(name[1:])
+        elif name.startswith("#"):
+            return {pwd.getpwuid(int(name[1:])).pw_name}
+        else:
+            return {pwd.getpwnam(name).pw_name}
+    except (KeyError, ValueError):
+        return set()
+    return {*group.gr_mem, *(u.pw_name for u in accounts.values() if u.pw_gid == group.gr_gid)}
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+class _Judging:
+    """What one group of people can reach, and what is wrong with that."""
+
+    def __init__(self, group: _Group, files: list[str]) -> None:
+        self._group = group
+        self._files = files
+        listing = group.listing
+        self._loose = bool(_LOOSE.search(listing.defaults)) or any(map(_loose, listing.bound))
+        free = any(_NO_PASSWORD.search(text) for text in (listing.defaults, *listing.bound))
+        self._no_password = free
+        self._judged = [(entry, self._judge(entry)) for entry in listing.entries if _as_root(entry)]
+        self._others = [entry for entry in listing.entries if not _as_root(entry)]
+        self._is_root = ""
+
+    @property
+    def scripts(self) -> set[str]:
+        """The scripts that their commands name."""
+        return {judged.script for _, judged in self._judged if judged.script}
+
+    def _judge(self, entry: Entry) -> Judged:
+        return sudoers_commands.judge(entry.command, password=self._password(entry))
+
+    def _password(self, entry: Entry) -> bool:
+        if "!authenticate" in entry.options:
+            return False
+        return "authenticate" in entry.options or not self._no_password
+
+    def ask(self, scripts: Iterable[str]) -> None:
+        """Asks sudo, where their commands do not tell, for what must not be allowed."""
+        entries = [entry for entry, judged in self._judged if judged.open]
+        if not entries or any(entry.command == "ALL" for entry, _ in self._judged):
+            return
+        if path := sudoers_attempts.edits(entries, scripts):
+            self._is_root = f"sudoedit {path}"
+            return
+        person = self._group.people[0]
+        for argv in sudoers_attempts.attempts(person, entries, scripts):
+            if sudo.allows(person, *argv):
+                self._is_root = shlex.join(["sudo", *argv])
+                return
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is wrong."""
+        if self._group.listing.odd:
+            said = self._group.listing.odd
+            if "unknown user" not in said:
+                evidence = f"sudo does not tell what they may do: {said}"
+                yield self._finding(Fault(Severity.WARNING, "sudo-unasked", evidence), "")
+            return
+        free = any(judged.open and not self._password(e) for e, judged in self._judged)
+        if self._is_root:
+            severity = Severity.FAILURE if free else Severity.NOTE
+            evidence = f"sudo lets them type: {self._is_root}"
+            yield self._finding(Fault(severity, "sudo-allows", evidence), self._open_file())
+        for entry, judged in self._judged:
+            for fault in (*judged.faults, *self._around(entry), *self._not_judged(entry, judged)):
+                yield self._finding(fault, entry.file)
+
+    def _around(self, entry: Entry) -> Iterator[Fault]:
+        """What the rule's tags and Defaults make of a command of ours."""
+        if not _is_ours(entry):
+            return
+        if "setenv" in entry.options:
+            evidence = "SETENV lets them set LD_PRELOAD, and with that they are root"
+            yield Fault(Severity.FAILURE, "sudo-setenv", evidence)
+        elif self._loose and ("!setenv" not in entry.options or self._keeps_environment()):
+            evidence = "Defaults let their environment through, LD_PRELOAD with it: they are root"
+            yield Fault(Severity.FAILURE, "sudo-environment", evidence)
+        if entry.chroot or "runchroot=" in self._group.listing.defaults:
+            evidence = "CHROOT lets another program stand at the runner's path"
+            yield Fault(Severity.FAILURE, "sudo-chroot", evidence)
+
+    def _keeps_environment(self) -> bool:
+        listing = self._group.listing
+        return any("!env_reset" in text for text in (listing.defaults, *listing.bound))
+
+    def _not_judged(self, entry: Entry, judged: Judged) -> Iterator[Fault]:
+        if not judged.open or self._is_root:
+            return
+        if _is_ours(entry):
+            evidence = f"{entry.command!r} cannot be judged: what sudo was asked for it refused"
+            yield Fault(Severity.WARNING, "sudo-unjudged", evidence)
+        else:
+            evidence = f"also runs as root, and is not judged: {entry.command}"
+            yield Fault(Severity.NOTE, "sudo-other", evidence)
+
+    def _open_file(self) -> str:
+        return next((entry.file for entry, judged in self._judged if judged.open), "")
+
+    def _finding(self, fault: Fault, file: str) -> Finding:
+        if not os.path.exists(file):
+            file = self._file_of_ours()
+        mend = fault.mend or (_edit(file) if file.startswith("/") else look(_MAIN))
+        subject = f"{file}: {self._group.shown}" if file else self._group.shown
+        return _finding(fault.severity, fault.rule, subject, fault.evidence, mend)
+
+    def _file_of_ours(self) -> str:
+        """Where sudo does not tell: the one file that speaks of credhelper, if it is one."""
+        ours = [file for file in self._files if _mentions(file)]
+        return ours[0] if len(ours) == 1 else _MAIN
+
+    def reaches(self) -> Iterator[str]:
+        """What they can reach, if it is anything."""
+        failed = [
+            fault.evidence
+            for entry, judged in self._judged
+            for fault in (*judged.faults, *self._around(entry))
+            if fault.severity is Severity.FAILURE
+        ]
+        if self._is_root:
+            what = f"root, because sudo lets them type: {self._is_root}"
+        elif failed:
+            what = f"root, because {failed[0]}"
+        else:
+            reached = [judged.reaches for _, judged in self._judged if judged.reaches]
+            reached += [f"as {', '.join(e.runas)}: {e.command}" for e in self._others]
+            what = next((one for one in reached if one.startswith("root")), "")
+            what = what or "; ".join(dict.fromkeys(reached))
+        if what:
+            yield f"sudo: {self._group.shown}: {what}"
+
+
+def _as_root(entry: Entry) -> bool:
+    """Whether the command can be run as root; nothing denied is."""
+    if entry.command.startswith("!"):
+        return False
+    if "!root" in entry.runas or "!#0" in entry.runas:
+        return False
+    return any(not (user := _account(name)) or user.pw_uid == 0 for name in entry.runas)
+
+
+def _is_ours(entry: Entry) -> bool:
+    return "credhelper" in entry.command
+
+
+def _loose(bound: str) -> bool:
+    """Whether ``Defaults`` that are bound to commands let the environment through for ours."""
+    if not _LOOSE.search(bound):
+        return False
+    if bound.startswith("Defaults>"):
+        return True
+    paths = re.findall(r"(?:!|, )(\S+)", bound)
+    return any(
+        not path.startswith("/")
+        or re.search(r"[*?\[]|/$", path)
+        or os.path.basename(path.rstrip(",")) in map(os.path.basename, (RUNNER, MANAGER))
+        for path in paths
+    )
 
 
 def _mentions(file: str) -> bool:
     try:
         with open(file, "rb") as opened:
-            return _NAMED.encode() in opened.read()
+            return b"credhelper" in opened.read()
     except OSError:
         return False
 
 
-def _file(file: str) -> Iterator[Finding]:
-    status = os.stat(file)
-    if reason := trust.danger(status, trust.ROOT_ALONE):
-        change = trust.mend(file, reason)
-        mend = command(*change) if change[0] == "chown" else command("chmod", "0440", file)
-        yield _finding(Severity.FAILURE, "sudo-file", file, f"{reason}: so may all rules", mend)
+def _edit(file: str) -> str:
+    return f"sudo visudo -f {shlex.quote(file)}"
 
 
-def _judge(rule: Rule) -> Judged:
-    faults = []
-    script = ""
-    if rule.setenv:
-        evidence = "SETENV lets them set LD_PRELOAD, and with that they are root"
-        faults.append(Fault(Severity.FAILURE, "sudo-setenv", evidence))
-    if _GLOB.search(rule.path):
-        evidence = f"{rule.path} also stands for other programs"
-        faults.append(Fault(Severity.FAILURE, "sudo-path", evidence))
-    elif rule.arguments is None:
-        faults.append(_anything(rule))
-    elif rule.path.endswith("/credhelper-decrypt-run") and rule.arguments != '""':
-        found, script = _arguments(rule.arguments)
-        faults += found
-    if "ALL" in rule.users:
-        evidence = "ALL is every account of this machine, those of services too"
-        faults.append(Fault(Severity.WARNING, "sudo-everyone", evidence))
-    if script:
-        faults += _script(script)
-    return Judged(rule, tuple(faults), script)
-
-
-def _anything(rule: Rule) -> Fault:
-    what = (
-        "add, read and replace every credential, and read and delete any file"
-        if rule.path == _MANAGER
-        else "run any script as root, with any option"
-    )
-    if rule.password:  # the policy for administrators, who are root anyway
-        evidence = f"with their password they may {what}"
-        return Fault(Severity.NOTE, "sudo-anything", evidence)
-    return Fault(Severity.FAILURE, "sudo-anything", f"without a password they may {what}")
-
-
-def _arguments(pattern: str) -> tuple[list[Fault], str]:
-    """What is wrong with a pattern of arguments, and the script that it pins, if it does."""
-    if pattern.startswith("^") and pattern.endswith("$"):
-        return _regular_expression(pattern), ""
-    fixed = pattern[: match.start()] if (match := _GLOB.search(pattern)) else pattern
-    words = re.sub(r"\\(\W)", r"\1", fixed).split(" ")
-    if match:
-        words = words[:-1]  # the word with the wildcard is none that is fixed
-    try:
-        parsed = options.parse([word for word in words if word])
-    except CredentialError as error:
-        if match:
-            return [_wildcard(pattern)], ""
-        evidence = f"allows what the runner refuses: {error.problem}"
-        return [Fault(Severity.WARNING, "sudo-useless", evidence)], ""
-    faults = []
-    script = "" if parsed.module else parsed.target
-    if not parsed.root_owned:
-        faults.append(_not_root_owned())
-    if script == "-":
-        evidence = "reads the script from them: they are root"
-        faults.append(Fault(Severity.FAILURE, "sudo-stdin", evidence))
-        script = ""
-    elif script and not script.startswith("/"):
-        evidence = f"{script} is a relative path: they choose the directory"
-        faults.append(Fault(Severity.FAILURE, "sudo-relative", evidence))
-        script = ""
-    if parsed.python and (reason := trust.why_not(parsed.python, trust.ROOT_ALONE)):
-        faults.append(Fault(Severity.FAILURE, "sudo-python", f"as the interpreter, {reason}"))
-    return faults, script
-
-
-def _not_root_owned() -> Fault:
-    evidence = "without --root-owned the script may be one that they can write"
-    return Fault(Severity.FAILURE, "sudo-root-owned", evidence)
-
-
-def _wildcard(pattern: str) -> Fault:
-    evidence = (
-        f"the wildcard in {pattern!r} stands for blanks and slashes, too: for ../../usr/bin/bash, "
-        "and for options"
-    )
-    return Fault(Severity.FAILURE, "sudo-wildcard", evidence)
-
-
-def _regular_expression(pattern: str) -> list[Fault]:
-    """What a caller could slip through a regular expression: tried, not proven."""
-    match = _LITERAL.match(pattern, 1)
-    head = re.sub(r"\\(\W)", r"\1", match[0] if match else "")
-    tail = re.search(r"(?:[\w/-]|\\\W)*\$$", pattern)
-    end = re.sub(r"\\(\W)", r"\1", tail[0][:-1]) if tail else ""
-    faults = [] if head.startswith("--root-owned ") else [_not_root_owned()]
-    try:
-        compiled = re.compile(pattern)
-    except re.error:
-        return faults
-    if through := next((t for t in _ATTEMPTS if compiled.search(f"{head}{t}{end}")), ""):
-        evidence = f"{pattern!r} also matches {head + through + end!r}"
-        faults.append(Fault(Severity.FAILURE, "sudo-wildcard", evidence))
-    directory = re.search(r"(/\S*/)", head)
-    if directory and os.path.isdir(directory[1]):
-        try:
-            trust.check_directory(directory[1], trust.ROOT_ALONE)
-        except (ScriptNotFound, Untrusted) as error:
-            evidence = f"allows whatever is in {directory[1]}, and {error.problem}"
-            mend = _advised(error)
-            faults.append(Fault(Severity.FAILURE, "sudo-directory", evidence, mend))
-    return faults
-
-
-def _script(script: str) -> Iterator[Fault]:
-    """What is amiss with the script that a rule pins."""
-    if not os.path.lexists(script):
-        evidence = f"{script} is not there: who can make it decides what runs"
-        yield Fault(Severity.WARNING, "sudo-script-missing", evidence)
-        return
-    try:
-        os.close(trust.open_file(script, trust.ROOT_ALONE).descriptor)
-    except (ScriptNotFound, Untrusted) as error:
-        evidence = f"runs {script}, and {error.problem}"
-        yield Fault(Severity.FAILURE, "sudo-script", evidence, _advised(error))
-
-
-def _advised(error: ScriptNotFound | Untrusted) -> str:
-    """The command against what the trust check found, if there is one."""
-    return error.hint if isinstance(error, ScriptNotFound) else ""
-
-
-def _off(file: str, sudoers: Sudoers) -> str:
-    """The command that takes a file out of force; an editor where it holds more."""
-    if file not in sudoers.drop_ins:
-        return f"sudo visudo -f {shlex.quote(file)}"
-    return command("mv", "-n", file, file + ".off")  # sudo skips names with a dot
-
-
-def _mend(file: str, sudoers: Sudoers, judged: list[Judged]) -> str:
-    """The command that leaves of ``file`` what is safe: drop-ins for the scripts that it pins."""
-    here = [one for one in judged if one.rule.file == file]
-    others = any(rule.file == file and not _is_ours(rule) for rule in sudoers.rules)
-    kept = [one for one in here if _can_be_pinned(one)]
-    lost = [one for one in here if one not in kept and not one.faults]
-    if others or lost or file not in sudoers.drop_ins:
-        return f"sudo visudo -f {shlex.quote(file)}"
-    commands = [_off(file, sudoers)]
-    for one in kept:
-        for user in one.rule.users:
-            who = ("--group", user[1:]) if user.startswith("%") else ("--user", user)
-            password = ("--password",) if one.rule.password else ()
-            words = ("credhelper", "sudoers", one.script, *who, *password, "--install")
-            commands.append(command(*words))
-    return " && ".join(commands)
-
-
-def _can_be_pinned(one: Judged) -> bool:
-    """Whether ``credhelper sudoers`` can write it: a script of root's, for people it can name."""
-    simple = all(re.fullmatch(r"%?[a-z_][\w.-]*", user) for user in one.rule.users)
-    return bool(
-        one.script
-        and simple
-        and stat.S_ISREG(_mode(one.script))
-        and not trust.why_not(one.script, trust.ROOT_ALONE)
-    )
-
-
-def _mode(path: str) -> int:
-    try:
-        return os.stat(path).st_mode
-    except OSError:
-        return 0
+def _finding(severity: Severity, rule: str, subject: str, evidence: str, mend: str) -> Finding:
+    return Finding(severity, Area.SUDOERS, rule, subject, evidence, mend)

@@ -59,13 +59,15 @@ class _Asked:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report; 1 where there is a failure in it."""
     asked = _asked(arguments)
-    found = _findings(asked)
+    reach = sudoers.report() if asked.everything else sudoers.Report()
+    found = _findings(asked, reach)
     fixed: list[Finding] = []
     if arguments.fix:
         fixed = [finding for finding in found if _repaired(finding)]
-        found = _findings(asked) if fixed else found
+        found = _findings(asked, reach) if fixed else found
     facts = machine.facts() if asked.everything else []
     facts += credentials.facts(_places(asked)) if asked.everything else []
+    facts += reach.reaches
     if arguments.json:
         terminal.print_json("check", findings.as_data(facts, found, fixed))
     else:
@@ -94,7 +96,7 @@ def _places(asked: _Asked) -> list[store.Place]:
     return chosen
 
 
-def _findings(asked: _Asked) -> list[Finding]:
+def _findings(asked: _Asked, reach: sudoers.Report) -> list[Finding]:
     """All findings, in the order of the areas, the worst first."""
     found: list[Finding] = []
     host_key = list(machine.host_key())
@@ -110,7 +112,7 @@ def _findings(asked: _Asked) -> list[Finding]:
         found += machine.findings()
         found += store.directory_findings()
         found += plaintext.findings(names, unsealed.values)
-        found += sudoers.findings()
+        found += reach.findings
     elif asked.names:
         found += host_key
     if asked.everything or asked.names:
