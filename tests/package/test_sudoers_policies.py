@@ -17,6 +17,7 @@ from tests.package.rpmfile import CHECKOUT
 
 RUNNER = "/usr/bin/credhelper-decrypt-run"
 REPORT = "/opt/jobs/report.py"
+DROP_IN = "credhelper-opt-jobs-report_2epy--user-bob"
 PINNED = [RUNNER, "--root-owned", REPORT]
 SOURCE = """\
 # /// script
@@ -262,12 +263,12 @@ def test_what_is_printed_is_accepted_and_changes_nothing(jobs: Machine) -> None:
 def test_what_is_installed_works_at_once(jobs: Machine) -> None:
     done = credhelper_sudoers(jobs, REPORT, "--user", "bob", "--install")
     assert done.stdout == (
-        "/etc/sudoers.d/credhelper-report: the user bob may now type, without a password:\n"
+        f"/etc/sudoers.d/{DROP_IN}: the user bob may now type, without a password:\n"
         "  sudo credhelper-decrypt-run --root-owned /opt/jobs/report.py\n"
     )
-    shown = jobs.run(["/usr/bin/stat", "--format=%n %a %U:%G", "/etc/sudoers.d/credhelper-report"])
-    assert shown.stdout == "/etc/sudoers.d/credhelper-report 440 root:root\n"
-    assert jobs.run(["/usr/bin/ls", "-A", "/etc/sudoers.d"]).stdout == "credhelper-report\n"
+    shown = jobs.run(["/usr/bin/stat", "--format=%n %a %U:%G", f"/etc/sudoers.d/{DROP_IN}"])
+    assert shown.stdout == f"/etc/sudoers.d/{DROP_IN} 440 root:root\n"
+    assert jobs.run(["/usr/bin/ls", "-A", "/etc/sudoers.d"]).stdout == f"{DROP_IN}\n"
     assert sudo(jobs, "credhelper-decrypt-run", "--root-owned", REPORT, user="bob") == RAN
     assert refused_by_sudo(jobs, *PINNED, "--fast", user="bob")
     assert refused_by_sudo(jobs, *PINNED)
@@ -290,13 +291,38 @@ def test_check_has_nothing_against_what_the_project_grants(jobs: Machine) -> Non
 
 def test_another_drop_in_is_left_alone(jobs: Machine) -> None:
     credhelper_sudoers(jobs, REPORT, "--user", "bob", "--install")
-    done = credhelper_sudoers(jobs, REPORT, "--user", "alice", "--install")
+    done = credhelper_sudoers(jobs, REPORT, "--user", "bob", "--password", "--install")
     assert done.returncode == 1
-    assert done.stderr == (
-        "credhelper: error: /etc/sudoers.d/credhelper-report is there and grants something else\n"
-        "credhelper: hint: sudo rm /etc/sudoers.d/credhelper-report\n"
-    )
-    assert refused_by_sudo(jobs, *PINNED)
+    assert f"/etc/sudoers.d/{DROP_IN} is there and grants something else" in done.stderr
+    assert sudo(jobs, *PINNED, user="bob") == RAN
+
+
+def test_each_has_a_drop_in_of_their_own_that_can_be_revoked(jobs: Machine) -> None:
+    done = credhelper_sudoers(jobs, REPORT, "--user", "bob", "--user", "alice", "--install")
+    assert done.returncode == 0
+    assert sudo(jobs, *PINNED) == sudo(jobs, *PINNED, user="bob") == RAN
+    listed = credhelper_sudoers(jobs).stdout
+    assert f"alice, bob: {REPORT} with my_api_key\n" in listed
+    credhelper_sudoers(jobs, REPORT, "--user", "bob", "--revoke")
+    assert refused_by_sudo(jobs, *PINNED, user="bob")
+    assert sudo(jobs, *PINNED) == RAN
+
+
+@pytest.mark.parametrize("site", ["noexec", "intercept", "!use_pty", "requiretty"])
+def test_what_the_site_has_set_does_not_stop_it(jobs: Machine, site: str) -> None:
+    jobs.write("/etc/sudoers.d/0-site", f"Defaults {site}\n", 0o440)
+    credhelper_sudoers(jobs, REPORT, "--user", "bob", "--install")
+    ran = attempt(jobs, *PINNED, user="bob")
+    assert ran.stdout == RAN or (site == "requiretty" and "tty" in ran.stderr)
+
+
+def test_the_working_directory_is_not_the_callers(jobs: Machine) -> None:
+    """Where it is, what a root script starts by name of a module would be hers."""
+    jobs.write("/opt/jobs/where.py", "import os\nprint(os.getcwd())\n", 0o755)
+    credhelper_sudoers(jobs, "/opt/jobs/where.py", "--user", "alice", "--install")
+    there = ["/bin/sh", "-c", 'cd /home/alice && exec sudo -n "$@"', "sh"]
+    command = [RUNNER, "--root-owned", "/opt/jobs/where.py"]
+    assert jobs.as_user("alice", [*there, *command]).stdout == "/\n"
 
 
 def test_a_password_is_asked_for_where_wanted(jobs: Machine) -> None:

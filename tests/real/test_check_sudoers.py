@@ -181,10 +181,10 @@ def test_each_is_told_what_they_reach() -> None:
         "bob ALL=(root) NOPASSWD: {R} *\nnobody ALL=(bob) /usr/bin/id"
     )
     assert sorted(sudoers.report().reaches) == [
-        f"sudo: alice: {policies.SCRIPT} with my_api_key; {policies.JOBS}/x.sh with other",
-        "sudo: bob: root, because the wildcard in '*' stands for blanks and slashes, too: for "
+        f"alice: {policies.SCRIPT} with my_api_key; {policies.JOBS}/x.sh with other",
+        "bob: root, because the wildcard in '*' stands for blanks and slashes, too: for "
         "../../usr/bin/bash, and for options",
-        "sudo: nobody: as bob: /usr/bin/id",
+        "nobody: as bob: /usr/bin/id",
     ]
 
 

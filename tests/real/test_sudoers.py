@@ -16,7 +16,9 @@ from tests.real import namespace
 from tests.real.conftest import Runs
 
 DIRECTORY = Path("/etc/sudoers.d")
-DROP_IN = DIRECTORY / "credhelper-report"
+STEM = "credhelper-usr-local-lib-jobs-report_2epy"
+DROP_IN = DIRECTORY / f"{STEM}--user-nobody"
+FOR_GROUP = DIRECTORY / f"{STEM}--group-root"
 VISUDO = "/usr/sbin/visudo"
 
 
@@ -70,22 +72,91 @@ def test_it_installs_with_the_mode_that_sudo_wants(credhelper: Runs, report: str
 
 def test_it_installs_the_same_twice(credhelper: Runs, report: str) -> None:
     first = credhelper("sudoers", report, "--group", "root", "--install")
-    written = DROP_IN.stat()
+    written = FOR_GROUP.stat()
     again = credhelper("sudoers", report, "--group", "root", "--install")
     assert (again.status, again.stdout) == (0, first.stdout)
-    assert DROP_IN.stat().st_ino == written.st_ino
+    assert FOR_GROUP.stat().st_ino == written.st_ino
 
 
 def test_it_leaves_another_drop_in_alone(credhelper: Runs, report: str) -> None:
     credhelper("sudoers", report, "--group", "root", "--install")
-    before = DROP_IN.read_bytes()
+    before = FOR_GROUP.read_bytes()
     finished = credhelper("sudoers", report, "--group", "root", "--password", "--install")
     assert finished.status == 1
     assert finished.err == (
-        f"credhelper: error: {DROP_IN} is there and grants something else\n"
-        f"credhelper: hint: look at it: sudo visudo -f {DROP_IN}\n"
+        f"credhelper: error: {FOR_GROUP} is there and grants something else\n"
+        "credhelper: hint: look at it; to take it back: "
+        f"sudo credhelper sudoers {report} --group root --revoke\n"
     )
-    assert DROP_IN.read_bytes() == before
+    assert FOR_GROUP.read_bytes() == before
+
+
+def test_several_people_and_taking_it_back(credhelper: Runs, report: str) -> None:
+    everybody = ("--group", "root", "--user", "nobody", "--group", "nogroup")
+    installed = credhelper("sudoers", report, *everybody, "--install")
+    assert installed.status == 0
+    assert installed.out.count("may now type") == 3
+    names = {FOR_GROUP.name, DROP_IN.name, f"{STEM}--group-nogroup"}
+    assert set(os.listdir(DIRECTORY)) == names
+    one = credhelper("sudoers", report, "--user", "nobody", "--revoke")
+    assert (one.status, one.out) == (0, f"removed {DROP_IN}\n")
+    assert set(os.listdir(DIRECTORY)) == names - {DROP_IN.name}
+    again = credhelper("sudoers", report, "--user", "nobody", "--revoke")
+    assert again.status == 1
+    assert "there is no drop-in of credhelper's for" in again.err
+    Path(report).unlink()  # what is gone can be taken back all the same
+    assert credhelper("sudoers", report, "--revoke").status == 0
+    assert os.listdir(DIRECTORY) == []
+
+
+def test_no_two_scripts_share_a_drop_in(credhelper: Runs, report: str) -> None:
+    """Of the same name in two directories, and with what a file name of sudo's cannot hold."""
+    others = [Path(report).with_name(name) for name in ("report-py", "report_py", "report.p.y")]
+    deeper = Path(report).parent / "report/py"
+    deeper.parent.mkdir(0o755)
+    for path in (*others, deeper):
+        path.write_text("")
+        path.chmod(0o755)
+        assert credhelper("sudoers", str(path), "--user", "nobody", "--install").status == 0
+    assert credhelper("sudoers", report, "--user", "nobody", "--install").status == 0
+    installed = os.listdir(DIRECTORY)
+    assert len(installed) == 5
+    assert not any("." in name or "~" in name for name in installed)
+    assert credhelper("sudoers", report, "--revoke").out == f"removed {DROP_IN}\n"
+
+
+def test_who_may_run_what_is_what_sudo_says(credhelper: Runs, report: str) -> None:
+    credhelper("sudoers", report, "--user", "nobody", "--install")
+    listed = credhelper("sudoers")
+    assert listed.status == 0
+    assert f"nobody: {report}\n" in listed.out
+
+
+def test_what_does_not_go_together_is_usage(credhelper: Runs, report: str) -> None:
+    for arguments in (
+        [report],
+        ["--user", "nobody"],
+        ["--revoke"],
+        [report, "--user", "nobody", "--install", "--revoke"],
+        [report, "--user", "nobody", "--selinux-role", "a b"],
+    ):
+        assert credhelper("sudoers", *arguments).status == 2
+
+
+def test_a_role_of_selinux(credhelper: Runs, report: str) -> None:
+    role = ("--selinux-role", "sysadm_r:sysadm_t")
+    finished = credhelper("sudoers", report, "--user", "nobody", *role, "--install")
+    assert finished.status == 0
+    assert "nobody ALL=(root) ROLE=sysadm_r TYPE=sysadm_t NOPASSWD: NOSETENV: " in (
+        DROP_IN.read_text()
+    )
+
+
+def test_what_was_interrupted_is_swept(credhelper: Runs, report: str) -> None:
+    leftover = DIRECTORY / ".#credhelper-0123456789abcdef"
+    leftover.write_text("nobody ALL=")
+    credhelper("sudoers", report, "--user", "nobody", "--install")
+    assert not leftover.exists()
 
 
 @pytest.mark.parametrize("kind", ["binary", "fifo", "directory", "link"])
@@ -99,7 +170,7 @@ def test_what_is_no_text_is_left_alone(credhelper: Runs, report: str, kind: str)
     else:
         DROP_IN.symlink_to("/nowhere")
     before = DROP_IN.lstat()
-    finished = credhelper("sudoers", report, "--group", "root", "--install")
+    finished = credhelper("sudoers", report, "--user", "nobody", "--install")
     assert finished.status == 1
     assert finished.err.startswith(f"credhelper: error: {DROP_IN}")
     assert finished.err.count("\n") == 2
@@ -128,7 +199,7 @@ def test_there_has_to_be_a_directory(credhelper: Runs, report: str) -> None:
     assert finished.status == 1
     assert finished.err == (
         "credhelper: error: /etc/sudoers.d: No such file or directory\n"
-        "credhelper: hint: install sudo\n"
+        "credhelper: hint: make the directory, as its package does: /etc\n"
     )
 
 

@@ -7,7 +7,8 @@ user=credhelper-tmt
 name=tmt_sudo_key
 work=$(mktemp -d /opt/credhelper-tmt.XXXXXX)
 cleanup() {
-    rm -rf /etc/sudoers.d/credhelper-pinned "$work"
+    credhelper sudoers "$work/pinned.py" --revoke || true
+    rm -rf "$work"
     credhelper remove --yes "$name" || true
     userdel --remove "$user" || true
 }
@@ -29,7 +30,7 @@ from credhelper import load
 print(os.getuid(), len(load("tmt_sudo_key")), load("tmt_sudo_key"))
 SCRIPT
 credhelper sudoers "$work/pinned.py" --user "$user" --install
-[[ $(stat -c '%a %U:%G' /etc/sudoers.d/credhelper-pinned) == '440 root:root' ]]
+[[ $(stat -c '%a %U:%G' /etc/sudoers.d/credhelper-opt-*--user-*) == '440 root:root' ]]
 
 run=(sudo -n credhelper-decrypt-run --root-owned "$work/pinned.py")
 [[ $(as_user "${run[@]}") == "0 11 [credential $name]" ]]

@@ -83,19 +83,27 @@ def test_a_path_is_no_pattern() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "name"),
+    ("grant", "name"),
     [
-        ("/opt/jobs/report.py", "credhelper-report"),
-        ("/opt/jobs/nightly.report.py", "credhelper-nightly_report"),
-        ("/opt/jobs/.hidden", "credhelper-hidden"),
-        ("/opt/jobs/~", "credhelper-script"),
-        ("/opt/jobs/été~.py", "credhelper-t"),
+        (Grant(REPORT, group="ops"), "credhelper-opt-jobs-report_2epy--group-ops"),
+        (Grant("/opt/a-b/c_d", user="alice"), "credhelper-opt-a_2db-c_5fd--user-alice"),
+        (Grant("/opt/~", user="#10"), "credhelper-opt-_7e--user-_2310"),
+        (Grant("/opt/\xe9", user="a.b"), "credhelper-opt-_c3_a9--user-a_2eb"),
     ],
 )
-def test_the_file_is_named_after_the_script(script: str, name: str) -> None:
-    assert sudoers.file_name(script) == name
+def test_the_file_is_named_after_the_script_and_the_grantee(grant: Grant, name: str) -> None:
+    assert sudoers.file_name(grant) == name
+    assert sudoers.names_of(grant.script, [name, f"{name}x", "x"]) == [name, f"{name}x"]
 
 
-@given(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=255))
-def test_sudo_reads_a_file_of_that_name(script: str) -> None:
-    assert re.fullmatch(r"credhelper-[A-Za-z0-9_-]+", sudoers.file_name(f"/opt/{script}"))
+_paths = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=255).map(
+    lambda text: "/" + text.strip("/").replace("//", "/")
+)
+
+
+@given(_paths, _paths)
+def test_sudo_reads_a_file_of_that_name_and_no_two_share_one(one: str, other: str) -> None:
+    name = sudoers.file_name(Grant(one, group="ops"))
+    assert re.fullmatch(r"credhelper-[A-Za-z0-9_-]+", name)
+    assert len(name) <= 200
+    assert (name == sudoers.file_name(Grant(other, group="ops"))) == (one == other)

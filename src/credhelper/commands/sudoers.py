@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
 from credhelper.errors import CredentialError, UsageError
@@ -15,7 +15,7 @@ DIRECTORY: Final = "/etc/sudoers.d"
 RUNNER: Final = "/usr/bin/credhelper-decrypt-run"
 MANAGER: Final = "/usr/bin/credhelper"
 
-_LONGEST_STEM: Final = 200  # bytes: leaves room in a file name for more
+_LONGEST_NAME: Final = 200  # bytes: leaves room in a file name for more
 # sudo joins the arguments with blanks and compares them by fnmatch(3), so a backslash is to be
 # there twice, and sudoers itself strips one level of them; sudoers knows fnmatch's own escapes
 _ESCAPED: Final = str.maketrans(
@@ -27,27 +27,35 @@ _DROP_IN: Final = """\
 #   {typed}
 #
 # Safe while root alone can change the script, the directories above it and its interpreter: the
-# runner checks that at each run (--root-owned). It is also for the script to import nothing that
-# others can change. No argument is let through: the command is granted exactly as written. A
-# script that is to take arguments from this caller must expect hostile ones, since it runs as root.
+# runner checks that at each run, and what the script imports from its own directory
+# (--root-owned). No argument is let through: the command is granted exactly as written. A script
+# that is to take arguments from this caller must expect hostile ones, since it runs as root.
+#
+# To take it back: {revoke}
+# Erasing the package leaves this file; it grants nothing while {runner} is not there.
 
-# A fresh environment, a PATH that the caller has no part in, the outcome in the log; and what is
-# typed or piped into the script in no recording of sudo's, since that may be a secret.
+# A fresh environment, a PATH and a working directory that the caller has no part in, a terminal of
+# its own, the outcome in the log; what is typed or piped into the script in no recording of sudo's,
+# since that may be a secret; and leave to start systemd-creds where the site's noexec forbids it.
 Defaults!{runner} env_reset, !setenv, secure_path="/usr/sbin:/usr/bin:/sbin:/bin"
-Defaults!{runner} log_exit_status, !log_input
+Defaults!{runner} runcwd="/", use_pty, log_exit_status, !log_input, !noexec, !intercept
 
-{who} ALL=(root) {tag}: NOSETENV: {runner} --root-owned {script}
+{who} ALL=(root) {selinux}{tag}: NOSETENV: {runner} --root-owned {script}
 """
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Who may run what: ``script`` is an absolute path, and just one of user and group is set."""
+    """Who may run what: ``script`` is an absolute path, and just one of user and group is set.
+
+    ``selinux`` is the role, and after a colon the type, that the script is to run in.
+    """
 
     script: str
     user: str = ""
     group: str = ""
     password: bool = False
+    selinux: str = ""
 
     @property
     def whom(self) -> str:
@@ -59,25 +67,67 @@ class Grant:
         """What they type."""
         return ["sudo", "credhelper-decrypt-run", "--root-owned", self.script]
 
+    @property
+    def option(self) -> list[str]:
+        """The options of ``credhelper sudoers`` that name them."""
+        return ["--group", self.group] if self.group else ["--user", self.user]
+
 
 def drop_in(grant: Grant) -> str:
     """The text of the drop-in; raises UsageError or CredentialError for what it cannot express."""
     prefix, name = ("%", grant.group) if grant.group else ("", grant.user)
+    revoke = ["sudo", "credhelper", "sudoers", grant.script, *grant.option, "--revoke"]
     return _DROP_IN.format(
         whom=grant.whom,
         how="with their own" if grant.password else "without a",
         typed=shlex.join(grant.command),
+        revoke=shlex.join(revoke),
         runner=RUNNER,
         who=prefix + _name(name),
+        selinux=_selinux(grant.selinux),
         tag="PASSWD" if grant.password else "NOPASSWD",
         script=_argument(grant.script),
     )
 
 
-def file_name(script: str) -> str:
-    """The name of the drop-in for ``script``: one that sudo reads, so without ``.`` and ``~``."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(script).stem)
-    return f"credhelper-{stem[:_LONGEST_STEM].strip('_') or 'script'}"
+def file_name(grant: Grant) -> str:
+    """The drop-in's name: of the whole path and the grantee, and none that sudo skips.
+
+    ``/`` becomes ``-``, and what is neither a letter nor a digit ``_`` and its hexadecimal number:
+    no two scripts or grantees share a name.
+    """
+    who = f"group-{_spelt(grant.group)}" if grant.group else f"user-{_spelt(grant.user)}"
+    name = f"{_stem(grant.script)}--{who}"
+    if len(name) > _LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        name = f"{name[: _LONGEST_NAME - 17]}-{digest[:16]}"
+    return name
+
+
+def names_of(script: str, names: list[str]) -> list[str]:
+    """Those of ``names`` that are drop-ins for ``script``, whoever they are for."""
+    return [name for name in names if name.startswith(f"{_stem(script)}--")]
+
+
+def _stem(script: str) -> str:
+    return "credhelper-" + "-".join(_spelt(part) for part in script.strip("/").split("/"))
+
+
+def _spelt(text: str) -> str:
+    return "".join(
+        chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"_{byte:02x}"
+        for byte in text.encode("utf-8", "surrogateescape")
+    )
+
+
+def _selinux(text: str) -> str:
+    """The role and type, as sudoers takes them in front of a command's tags."""
+    if not text:
+        return ""
+    if not re.fullmatch(r"[A-Za-z0-9_.]+(:[A-Za-z0-9_.]+)?", text):
+        raise UsageError(f"{text!r} is no role of SELinux", "such as sysadm_r or sysadm_r:sysadm_t")
+    role, _, kind = text.partition(":")
+    return f"ROLE={role} " + (f"TYPE={kind} " if kind else "")
 
 
 def _name(name: str) -> str:

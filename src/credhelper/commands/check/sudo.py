@@ -76,9 +76,12 @@ def files() -> tuple[list[str], list[str]]:
     return read, [line for line in lines if ": " in line and not line.endswith(suffix)]
 
 
-def named() -> list[str] | None:
-    """Whom sudoers names, as it writes them (``alice``, ``%ops``, ``+net``); None where that
-    cannot be told: cvtsudoers(1) is not there or cannot read all of it."""
+def named() -> dict[str, bool] | None:
+    """Whom sudoers names, as it writes them (``alice``, ``%ops``, ``+net``); and whether in more
+    than the rule of administrators, who may do anything with their password.
+
+    None where that cannot be told: cvtsudoers(1) is not there or cannot read all of it.
+    """
     done = _run(_CVTSUDOERS, "-f", "json", _MAIN)
     try:
         data: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
@@ -86,9 +89,22 @@ def named() -> list[str] | None:
         return None
     if not data and done.returncode:
         return None
-    members = [m for spec in data.get("User_Specs", []) for m in spec.get("User_List", [])]
-    members += [m for alias in data.get("User_Aliases", {}).values() for m in alias]
-    return sorted({written for member in members if (written := _written(member))})
+    found: dict[str, bool] = {}
+    lists = [(s.get("User_List", []), _is_for_some(s)) for s in data.get("User_Specs", [])]
+    lists += [(members, True) for members in data.get("User_Aliases", {}).values()]
+    for members, for_some in lists:
+        for written in filter(None, map(_written, members)):
+            found[written] = for_some or found.get(written, False)
+    return found
+
+
+def _is_for_some(spec: dict[str, Any]) -> bool:
+    """Whether the rule allows some commands, or any without a password."""
+    return any(
+        rule.get("Commands") != [{"command": "ALL"}]
+        or {"authenticate": False} in rule.get("Options", [])
+        for rule in spec.get("Cmnd_Specs", [])
+    )
 
 
 def _written(member: dict[str, Any]) -> str:

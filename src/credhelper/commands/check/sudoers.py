@@ -82,16 +82,16 @@ def report() -> Report:
     )
 
 
-def _people(named: list[str] | None) -> tuple[list[str], list[Finding]]:
+def _people(named: dict[str, bool] | None) -> tuple[list[str], list[Finding]]:
     """Who can be asked about; and findings on who cannot."""
     accounts = {user.pw_name: user for user in pwd.getpwall()}
     asked = set(accounts) if len(accounts) <= _MOST_ACCOUNTS else set()
     asked |= {member for group in grp.getgrall() for member in group.gr_mem}
     missing = []
-    for name in named or ():
+    for name, for_some in sorted((named or {}).items()):
         members = _members(name, accounts)
         asked |= members
-        if not members and name != "ALL":
+        if for_some and not members and name != "ALL":
             missing.append(name)
     found = []
     if named is None:
@@ -252,7 +252,7 @@ class _Judging:
             what = next((one for one in reached if one.startswith("root")), "")
             what = what or "; ".join(dict.fromkeys(reached))
         if what:
-            yield f"sudo: {self._group.shown}: {what}"
+            yield f"{self._group.shown}: {what}"
 
 
 def _as_root(entry: Entry) -> bool:

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from credhelper.commands import metadata, trust
 from credhelper.commands import script as scripts
-from credhelper.commands import trust
 from credhelper.commands.check.finding import Severity, command, look
 from credhelper.errors import CredentialError, ScriptNotFound, Untrusted
 
@@ -40,7 +40,7 @@ def with_credentials(chosen: Options, source: bytes) -> str:
     """With which credentials, for people."""
     names = [*chosen.credentials, *chosen.environment.values()]
     try:
-        declared = scripts.declared(source)
+        declared = metadata.declared(source)
         names = [*declared.credentials, *declared.environment.values(), *names]
     except CredentialError:
         pass

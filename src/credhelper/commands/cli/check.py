@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = _findings(asked, reach) if fixed else found
     facts = machine.facts() if asked.everything else []
     facts += credentials.facts(_places(asked)) if asked.everything else []
-    facts += reach.reaches
+    facts += [f"sudo: {line}" for line in reach.reaches]
     if arguments.json:
         terminal.print_json("check", findings.as_data(facts, found, fixed))
     else:

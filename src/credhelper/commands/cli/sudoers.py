@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper sudoers``: let a group or a user run one script through sudo."""
+"""``credhelper sudoers``: let groups or users run one script through sudo, and take that back."""
 
 from __future__ import annotations
 
 import grp
 import os
 import pwd
-import stat
-import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import messages, program, sudoers, trust
+from credhelper.commands import messages, placing, program, sudoers, trust
+from credhelper.commands.check import sudoers as asked
 from credhelper.commands.cli import terminal
+from credhelper.commands.sudoers import Grant
 from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
 
 if TYPE_CHECKING:
@@ -27,38 +28,120 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the verb to the command line."""
     parser = subparsers.add_parser(
         "sudoers",
-        help="let a group or a user run one script",
-        description="Print a sudoers(5) drop-in that lets a group or a user run one script of "
-        "root's as root, with its credentials and without arguments.",
+        help="let groups or users run one script",
+        description="Print a sudoers(5) drop-in for each group and user that lets them run one "
+        "script of root's as root, with its credentials and without arguments. Without arguments: "
+        "who may run what, as sudo itself tells.",
     )
-    parser.add_argument("script", metavar="SCRIPT", help="the script, writable by root alone")
-    who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--group", metavar="GROUP", default="", help="who may run it")
-    who.add_argument("--user", metavar="USER", default="", help="who may run it")
+    parser.add_argument(
+        "script", metavar="SCRIPT", nargs="?", default="", help="the script, writable by root alone"
+    )
+    for option in ("group", "user"):
+        parser.add_argument(
+            f"--{option}",
+            metavar=option.upper(),
+            action="append",
+            default=[],
+            help="who may run it (repeatable)",
+        )
     parser.add_argument("--password", action="store_true", help="ask for their own password")
     parser.add_argument(
+        "--selinux-role", metavar="ROLE[:TYPE]", default="", help="what it runs in, under SELinux"
+    )
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
         "--install", action="store_true", help=f"put it into {sudoers.DIRECTORY}, checked"
     )
+    way.add_argument("--revoke", action="store_true", help="remove the drop-ins again")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints or installs the drop-in."""
+    """Lists, prints, installs or revokes."""
+    people = [("group", name) for name in arguments.group]
+    people += [("user", name) for name in arguments.user]
+    if not arguments.script:
+        if people or arguments.install or arguments.revoke:
+            raise UsageError("no script is given", "credhelper sudoers SCRIPT --group GROUP")
+        return _list()
+    if arguments.revoke:
+        return _revoke(os.path.realpath(arguments.script), people)
+    if not people:
+        raise UsageError("nobody is named", "give --group GROUP or --user USER")
     script = _root_owned(arguments.script)
-    grant = sudoers.Grant(script, arguments.user, arguments.group, arguments.password)
-    text = sudoers.drop_in(grant)
-    _require_known(grant)
-    if not arguments.install:
-        messages.say(text, end="")
-        return 0
-    target = Path(sudoers.DIRECTORY, sudoers.file_name(script))
-    _install(text, target)
-    how = "with their own password" if grant.password else "without a password"
-    messages.say(f"{target}: {messages.one_line(grant.whom)} may now type, {how}:")
-    messages.say(f"  {terminal.command(grant.command)}")
+    grants = [
+        replace(grant, password=arguments.password, selinux=arguments.selinux_role)
+        for grant in _grants(script, people)
+    ]
+    texts = [sudoers.drop_in(grant) for grant in grants]
+    for grant in grants:
+        _require_known(grant)
+    for grant, text in zip(grants, texts, strict=True):
+        if arguments.install:
+            _install(grant, text)
+        else:
+            messages.say(text, end="")
     return 0
 
 
-def _require_known(grant: sudoers.Grant) -> None:
+def _grants(script: str, people: list[tuple[str, str]]) -> list[Grant]:
+    return [
+        Grant(script, group=name) if kind == "group" else Grant(script, user=name)
+        for kind, name in people
+    ]
+
+
+def _list() -> int:
+    """What sudo lets everybody do, themselves asked about."""
+    report = asked.report()
+    for line in report.reaches:
+        messages.say(messages.one_line(line))
+    if not report.reaches:
+        messages.note("sudo lets nobody but root run anything as root")
+    if report.findings:
+        messages.note("there is something to look at in that", "sudo credhelper check")
+    return 0
+
+
+def _revoke(script: str, people: list[tuple[str, str]]) -> int:
+    """Removes the drop-ins for ``script``, of ``people`` or of all."""
+    directory = Path(sudoers.DIRECTORY)
+    try:
+        there = sorted(os.listdir(directory))
+    except OSError as error:
+        raise CredentialError(f"{directory}: {error.strerror}", "install sudo") from None
+    names = sudoers.names_of(script, there)
+    if people:
+        wanted = {sudoers.file_name(grant) for grant in _grants(script, people)}
+        names = [name for name in there if name in wanted]
+    if not names:
+        raise CredentialError(
+            f"there is no drop-in of credhelper's for {script}",
+            "see who may run what: sudo credhelper sudoers",
+        )
+    for name in names:
+        placing.remove(directory / name)
+        messages.say(f"removed {directory / name}")
+    return 0
+
+
+def _install(grant: Grant, text: str) -> None:
+    """Puts the drop-in in place when visudo accepts it; never over one that says otherwise."""
+    target = Path(sudoers.DIRECTORY, sudoers.file_name(grant))
+    there = placing.read(target)
+    if there is not None and there != text.encode():
+        words = ["sudo", "credhelper", "sudoers", grant.script, *grant.option, "--revoke"]
+        raise CredentialError(
+            f"{target} is there and grants something else",
+            f"look at it; to take it back: {terminal.command(words)}",
+        )
+    if there is None:
+        placing.place(target, text.encode(), _MODE, _require_accepted)
+    how = "with their own password" if grant.password else "without a password"
+    messages.say(f"{target}: {messages.one_line(grant.whom)} may now type, {how}:")
+    messages.say(f"  {terminal.command(grant.command)}")
+
+
+def _require_known(grant: Grant) -> None:
     """Raises UsageError for a name that nobody has: sudo would say nothing and grant nothing."""
     with suppress(KeyError):
         if not (grant.group or grant.user).startswith("#"):
@@ -80,50 +163,6 @@ def _root_owned(path: str) -> str:
         raise CredentialError(error.reason, hint, error.subject) from None
     os.close(opened.descriptor)
     return opened.path
-
-
-def _install(text: str, target: Path) -> None:
-    """Puts ``text`` in place when visudo accepts it; never over a drop-in that says otherwise."""
-    if (there := _read(target)) is not None:
-        if there == text.encode():
-            return
-        raise CredentialError(
-            f"{target} is there and grants something else", f"look at it: sudo visudo -f {target}"
-        )
-    try:
-        # a name with a dot is none that sudo reads
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise CredentialError(f"{target.parent}: {error.strerror}", "install sudo") from None
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), _MODE)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _require_accepted(temporary)
-        os.rename(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(directory)
-    os.close(directory)
-
-
-def _read(path: Path) -> bytes | None:
-    """What is in the file at ``path``: None where there is none; empty for what is no file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CredentialError(f"{path}: {error.strerror}", f"look at it: ls -ld {path}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return b""
-    with open(descriptor, "rb") as file:
-        return file.read()
 
 
 def _require_accepted(path: str) -> None:
