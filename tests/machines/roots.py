@@ -34,7 +34,7 @@ _SYSTEM = (
 ).split()
 _PACKAGING = (
     "file make patch unzip python3-pip python3-setuptools python3-wheel python3-pytest "
-    "python3-hypothesis hyperfine"
+    "python3-hypothesis hyperfine ansible-core"
 ).split()
 _KERNEL = "linux-image-cloud-amd64 initramfs-tools udev kmod dmsetup e2fsprogs".split()
 

@@ -21,6 +21,8 @@ MANUAL_SUFFIX = re.compile(r"(\.[38])\.gz$")  # what compresses the pages is the
 COMMANDS = "credhelper"
 LIBRARY = "python3-credhelper"
 EXTRAS = "python3-credhelper+commands"
+COLLECTION = "ansible-collection-credhelper-credhelper"
+COLLECTION_PLACE = "/usr/share/ansible/collections/ansible_collections/credhelper/credhelper"
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +81,14 @@ def library_modules() -> set[str]:
     return {f"{name}.py" for name in reached}
 
 
-def test_there_are_three_packages_for_any_machine(built: dict[str, Package], version: str) -> None:
-    assert set(built) == {COMMANDS, LIBRARY, EXTRAS}
-    for package in built.values():
+def test_there_are_four_packages_for_any_machine(built: dict[str, Package], version: str) -> None:
+    assert set(built) == {COMMANDS, LIBRARY, EXTRAS, COLLECTION}
+    for name, package in built.items():
         assert package.header["arch"] == "noarch"
         assert package.header["version"] == version
-        assert package.header["license"] == "MIT"
+        # Ansible wants that of the plugins which import it
+        licence = "GPL-3.0-or-later" if name == COLLECTION else "MIT"
+        assert package.header["license"] == licence
 
 
 def test_every_module_is_in_one_package(built: dict[str, Package]) -> None:
@@ -101,7 +105,7 @@ def test_the_library_is_what_import_credhelper_reaches(built: dict[str, Package]
 
 def test_the_library_needs_the_standard_library_alone() -> None:
     for module in library_modules():
-        allowed = sys.stdlib_module_names | {"credhelper"}
+        allowed = sys.stdlib_module_names | {"credhelper", "_sha2"}  # which 3.12 has on
         if module == "testing.py":
             allowed |= {"pytest"}
         outside = {name for name in imported(SOURCES / module) if name.split(".")[0] not in allowed}
@@ -186,6 +190,25 @@ def test_each_package_that_installs_alone_has_the_licence(built: dict[str, Packa
     for name in (COMMANDS, LIBRARY):
         [path] = licences(built[name])
         assert built[name].content(path) == (CHECKOUT / "LICENSE").read_bytes()
+    [path] = licences(built[COLLECTION])
+    assert built[COLLECTION].content(path) == (CHECKOUT / "ansible/COPYING").read_bytes()
+
+
+def test_the_collection_is_what_the_tree_has(built: dict[str, Package]) -> None:
+    """No module is executable or begins with ``#!``: Ansible reads them."""
+    tree = CHECKOUT / "ansible"
+    left_out = {"galaxy.yml"}  # ansible-galaxy makes MANIFEST.json of it
+    files = {path for path in tree.rglob("*") if path.is_file()}
+    expected = {str(path.relative_to(tree)) for path in files} - left_out
+    inside = {
+        path.removeprefix(f"{COLLECTION_PLACE}/"): file
+        for path, file in built[COLLECTION].files.items()
+        if path.startswith(f"{COLLECTION_PLACE}/") and not file.directory
+    }
+    assert set(inside) == expected | {"MANIFEST.json", "FILES.json"}
+    for name in inside:
+        if name.endswith(".py"):
+            assert not built[COLLECTION].content(f"{COLLECTION_PLACE}/{name}").startswith(b"#!")
 
 
 def test_nothing_is_active_configuration(built: dict[str, Package]) -> None:
@@ -200,7 +223,7 @@ def test_nothing_is_active_configuration(built: dict[str, Package]) -> None:
 
 def test_there_are_no_scriptlets(built: dict[str, Package]) -> None:
     """systemd's file triggers create the store and read the catalog anew."""
-    assert [package.scripts() for package in built.values()] == [[], [], []]
+    assert not any(package.scripts() for package in built.values())
 
 
 def test_what_the_commands_require(built: dict[str, Package], version: str) -> None:
@@ -249,6 +272,7 @@ def test_the_source_package(version: str) -> None:
         for name in ("setuptools", "rich", "python-dotenv", "hypothesis", "pytest")
     }
     assert required - {text for text in required if text.startswith("python3dist(")} == {
+        "ansible-packaging",
         "python3-devel",
         "systemd-rpm-macros",
     }
