@@ -26,6 +26,7 @@ __credhelper_decrypt_run_option -l root-owned -d 'Run only what root alone can h
 __credhelper_decrypt_run_option -l as-invoking-user -d 'Become the user who called sudo'
 __credhelper_decrypt_run_option -l user -x -a '(__fish_complete_users)' -d 'Become this user'
 __credhelper_decrypt_run_option -l keep-environment -x -a '(set --names --export)' -d 'Let a variable through'
+__credhelper_decrypt_run_option -l keep-directory -d 'Start in the directory of the caller'
 __credhelper_decrypt_run_option -l share-with-children -d 'Ignored: every child sees the credentials'
 __credhelper_decrypt_run_option -l no-mask -d 'Do not mask values'
 __credhelper_decrypt_run_option -l allow-null -d 'Accept the null key'

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import sudoers
+from credhelper.commands.run.delivery import PLACE
 from tests.real import namespace, traces
 from tests.real.conftest import ROOT, TIME_LIMIT_SECONDS, Finished
 from tests.real.running import ALICE, BOB, VALUE, User
@@ -60,6 +61,7 @@ facts = {
     "shell": shell.stdout,
     "variables": sorted(os.environ),
     "umask": os.umask(0o077),
+    "directory": os.getcwd(),
     "flags": [sys.flags.isolated, sys.flags.inspect, sys.flags.verbose],
     "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "descriptors": [n for n in os.listdir("/proc/self/fd") if int(n) > 9],
@@ -72,6 +74,9 @@ if sys.argv[1:] == ["wait"]:
     sys.stdin.readline()
 elif sys.argv[1:] == ["read"]:
     print("read", len(sys.stdin.buffer.read(1 << 16)))
+elif sys.argv[1:] == ["children"]:  # which import from where they start
+    for argv in ([sys.executable, "-c", "import json"], ["python3", "-m", "json.tool", "--help"]):
+        subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
 elif sys.argv[1:] == ["fail"]:
     raise ValueError(key)
 """
@@ -84,6 +89,7 @@ ALWAYS: Final = {
     "temporary": "/tmp",
     "shell": "0\n",
     "umask": 0o077,
+    "directory": "/",
     "flags": [1, 0, 0],
     "blocked": 0,
     "descriptors": [],
@@ -124,6 +130,7 @@ def install() -> None:
     for command in ("credhelper", "credhelper-decrypt-run"):
         shutil.copy(ROOT / "bin" / command, "/usr/bin")
         os.chmod(f"/usr/bin/{command}", 0o755)  # noqa: S103 # as the package installs it
+    Path(PLACE).mkdir(parents=True, exist_ok=True)  # as a run before has left it
     script = Path(SCRIPT)
     script.parent.mkdir(0o755)
     script.write_text(REPORT)

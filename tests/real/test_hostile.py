@@ -143,6 +143,7 @@ ARGUMENTS = {
     "many": ["x"] * 2000,
     "a pattern": ["%s%n", "../" * 20 + "etc/shadow"],
     "an error that shows the value": ["fail"],
+    "children of Python's": ["children"],
 }
 
 

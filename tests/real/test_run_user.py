@@ -354,6 +354,33 @@ def test_a_user_who_cannot_read_the_script(write: Writes, decrypt_run: Runs) -> 
     assert decrypt_run("--user", "alice", str(bash)).status == 126
 
 
+DIRECTORIES = {
+    ("alice's", "root-owned"): "/",
+    ("alice's", "root-owned keep-directory"): "/tmp/scratch/deep",
+    ("alice's", ""): "/tmp/scratch/deep",
+    ("root's", "root-owned"): "/tmp/scratch/deep",
+}
+
+
+@pytest.mark.parametrize("kind", ["python", "bash"])
+@pytest.mark.parametrize(("caller", "options"), DIRECTORIES)
+def test_the_directory_that_a_run_starts_in(
+    caller: str, options: str, kind: str, write: Writes, decrypt_run: Runs
+) -> None:
+    """A path on the command line is still that of the caller's directory."""
+    write("#!/bin/bash\npwd; echo $0" if kind == "bash" else "import os; print(os.getcwd())", "run")
+    Path("/tmp/scratch/deep").mkdir()
+    finished = decrypt_run(
+        *(f"--{option}" for option in options.split()),
+        "../run",
+        env={"SUDO_UID": str(ALICE.uid if caller == "alice's" else 0)},
+        cwd="/tmp/scratch/deep",
+    )
+    where = DIRECTORIES[caller, options]
+    name = "/tmp/scratch/deep/../run" if where == "/" else "../run"
+    assert finished.out == f"{where}\n" + (f"{name}\n" if kind == "bash" else "")
+
+
 @pytest.mark.parametrize("user", ["root", ""])
 def test_root_stays_root(user: str, write: Writes, decrypt_run: Runs) -> None:
     script = write("import os; print(os.getresuid(), os.environ['HOME'])")

@@ -42,7 +42,10 @@ def main() -> None:
 
         invoking = identity.invoking_uid(os.environ)
         owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
-        target.resolve(chosen, path_alone=chosen.root_owned and invoking != 0)
+        for_another = chosen.root_owned and invoking != 0
+        target.resolve(chosen, path_alone=for_another)
+        if for_another and not chosen.keep_directory:
+            hardening.leave_directory(chosen)
         opened = target.open_script(chosen, owners)
         declared = metadata.declared(opened.text)
         variables = declared.environment | chosen.environment

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from credhelper.commands import messages
@@ -26,6 +27,7 @@ def show(plan: Plan, results: Mapping[str, bytes | CredentialError]) -> bool:
             f"{plan.interpreter.shown} ({plan.interpreter.kind}: {plan.interpreter.why})",
         ),
         ("user", f"{plan.account.pw_name} (user id {plan.account.pw_uid})"),
+        ("directory", os.getcwd()),
         ("environment", " ".join(sorted(plan.environment))),
     ]
     for name, result in results.items():

@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from credhelper.commands.run.options import Options
+
 _UNLIMITED: Final = resource.RLIM_INFINITY
 _LIMITS: Final = (
     (resource.RLIMIT_CORE, (1, 1)),  # as in kernel.keep_memory_private()
@@ -48,6 +50,16 @@ def apply() -> None:
         raise RunnerFailed(
             "credhelper-decrypt-run needs root", f"sudo credhelper-decrypt-run {words}"
         )
+
+
+def leave_directory(options: Options) -> None:
+    """Goes to ``/``: programs import, include and configure themselves from where they start.
+
+    A script's path goes on to mean the same file. Raises ``OSError``.
+    """
+    if not options.module and options.code is None:
+        options.target = os.path.join(os.getcwd(), options.target)
+    os.chdir("/")
 
 
 def finish() -> None:

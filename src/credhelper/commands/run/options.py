@@ -24,6 +24,7 @@ OPTIONS: Final = (
     ("", "--as-invoking-user", "", "decrypt as root, then become the user who called sudo"),
     ("", "--user", "NAME", "decrypt as root, then become NAME"),
     ("", "--keep-environment", "VAR", "let the caller's VAR through (repeatable)"),
+    ("", "--keep-directory", "", "with --root-owned: start in the caller's directory"),
     ("", "--share-with-children", "", "ignored: every child sees the credentials"),
     ("", "--no-mask", "", "do not mask values on stdout and stderr"),
     ("", "--allow-null", "", "accept credentials sealed with the null key"),
@@ -62,6 +63,7 @@ class Options:
         self.arguments: list[str] = []
         self.root_owned = False
         self.as_invoking_user = False
+        self.keep_directory = False
         self.share_with_children = False
         self.no_mask = False
         self.allow_null = False
