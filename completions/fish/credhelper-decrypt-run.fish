@@ -28,6 +28,7 @@ __credhelper_decrypt_run_option -l user -x -a '(__fish_complete_users)' -d 'Beco
 __credhelper_decrypt_run_option -l keep-environment -x -a '(set --names --export)' -d 'Let a variable through'
 __credhelper_decrypt_run_option -l keep-directory -d 'Start in the directory of the caller'
 __credhelper_decrypt_run_option -l share-with-children -d 'Ignored: every child sees the credentials'
+__credhelper_decrypt_run_option -l mask-children -d 'Mask what children write, too'
 __credhelper_decrypt_run_option -l no-mask -d 'Do not mask values'
 __credhelper_decrypt_run_option -l allow-null -d 'Accept the null key'
 __credhelper_decrypt_run_option -l dry-run -d 'Show the plan and run nothing'

@@ -107,8 +107,11 @@ def beside(terminal: Terminal) -> list[Process]:
     return found
 
 
-def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
-    """All that happens when a person runs ``command`` and uses every key; what was seen."""
+def dialogue(terminal: Terminal, command: str, *, bash: bool, relayed: bool) -> list[str]:
+    """All that happens when a person runs ``command`` and uses every key; what was seen.
+
+    A script that is ``relayed`` has a session of its own.
+    """
     seen: list[str] = []
 
     def expect(text: str, until: str = "\n") -> None:
@@ -137,7 +140,7 @@ def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
     # beside the script there is nothing but what a script of bash starts itself
     (script,) = (p for p in beside(terminal) if p.parent == terminal_session(terminal))
     others = [process.command for process in beside(terminal) if process.pid != script.pid]
-    assert not [command for command in others if "credhelper" in command or not bash]
+    assert not [one for one in others if "credhelper" in one or not bash] or relayed
     terminal.send("\x1a")  # Ctrl-Z
     expect("Stopped", command)
     shell()
@@ -168,30 +171,32 @@ def dialogue(terminal: Terminal, command: str, *, bash: bool) -> list[str]:
     return seen
 
 
+@pytest.mark.parametrize("options", ["", "--user alice", "--mask-children"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_keys_job_control_window_size_and_exit_status(
     kind: str,
+    options: str,
     sealed: Sealed,
     write: Writes,
     environment: dict[str, str],
     environment_of_venv: Path,
     scratch: Path,
+    users: None,
 ) -> None:
+    assert users is None
     assert environment_of_venv.exists()
     sealed("my_api_key", VALUE)
     program, text = KINDS[kind]
     write(text, "job")
     first = text.partition("\n")[0] if text.startswith("#!") else ""
     write(f"{first}\n{READERS['bash' if kind == 'bash' else 'python']}\n", "reader")
-    write(
-        f'#!/bin/sh\nexec {" ".join(launcher("credhelper-decrypt-run"))} -c my_api_key "$@"\n',
-        "runner",
-    )
+    runner = f"{' '.join(launcher('credhelper-decrypt-run'))} {options} -c my_api_key"
+    write(f'#!/bin/sh\nexec {runner} "$@"\n', "runner")
     seen = []
     for command in (f"{program} ./job", "./runner ./job"):
         shell = ["/bin/bash", "--norc", "--noprofile", "--noediting", "-i"]
         with Terminal(shell, env=environment, cwd=str(scratch)) as terminal:
-            lines = dialogue(terminal, command, bash=kind == "bash")
+            lines = dialogue(terminal, command, bash=kind == "bash", relayed=bool(options))
         seen.append([line.replace(command, "COMMAND") for line in lines])
     assert seen[0] == seen[1]
     assert "status=148" in seen[0]  # stopped

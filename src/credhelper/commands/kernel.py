@@ -24,6 +24,7 @@ from _ctypes import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Final
 
     _Data = _SimpleCData[int]
@@ -52,12 +53,17 @@ OPEN_TREE_CLOEXEC: Final = os.O_CLOEXEC
 MS_PRIVATE: Final = 0x40000
 CLONE_NEWNS: Final = 0x20000
 
+PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 PR_CAPBSET_DROP: Final = 24
 PR_SET_NO_NEW_PRIVS: Final = 38
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_RAISE: Final = 2
 PR_SET_KEEPCAPS: Final = 8
+
+SI_KERNEL: Final = 0x80
+_SIGSET_BYTES: Final = 1024 // 8  # of libc's sigset_t
+_SIGINFO_BYTES: Final = 128  # of struct signalfd_siginfo: number and code are words 0 and 2
 
 KEYCTL_JOIN_SESSION_KEYRING: Final = 1
 
@@ -238,6 +244,21 @@ def leave_keyrings() -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise
+
+
+def signal_descriptor(numbers: Collection[int]) -> int:
+    """A descriptor from which :func:`next_signal` takes the blocked signals ``numbers``
+    (signalfd(2)). Raises ``OSError``."""
+    mask = sum(1 << (number - 1) for number in numbers)
+    words = mask.to_bytes(8, sys.byteorder).ljust(_SIGSET_BYTES, b"\0")
+    return call("signalfd", -1, words, os.O_CLOEXEC)
+
+
+def next_signal(descriptor: int) -> tuple[int, bool]:
+    """The next signal, and whether the kernel itself has sent it, such as for a key."""
+    found = os.read(descriptor, _SIGINFO_BYTES)
+    number, code = (int.from_bytes(found[at : at + 4], sys.byteorder) for at in (0, 8))
+    return number, code == SI_KERNEL
 
 
 def keep_memory_private() -> None:

@@ -23,20 +23,24 @@ _EXAMPLE: Final = (
 
 
 class Declared:
-    """What a script declares: ``credentials``, ``environment`` from variables to names, and
-    ``requires_python``, the versions that it is for (empty: any)."""
+    """What a script declares: ``credentials``, ``environment`` from variables to names,
+    ``requires_python``, the versions that it is for (empty: any), and whether what its children
+    write is to be masked as well (``masks_children``)."""
 
-    __slots__ = ("credentials", "environment", "requires_python")
+    __slots__ = ("credentials", "environment", "masks_children", "requires_python")
 
     def __init__(
         self,
         credentials: list[CredentialName],
         environment: dict[str, CredentialName],
         requires_python: str = "",
+        *,
+        masks_children: bool = False,
     ) -> None:
         self.credentials = credentials
         self.environment = environment
         self.requires_python = requires_python
+        self.masks_children = masks_children
 
 
 def declared(source: bytes) -> Declared:
@@ -66,8 +70,11 @@ def declared(source: bytes) -> Declared:
     table = tool.get("credhelper", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise _malformed("tool.credhelper is not a table", _EXAMPLE)
-    if unknown := sorted(set(table) - {"credentials", "environment"}):
+    if unknown := sorted(set(table) - {"credentials", "environment", "mask"}):
         raise _malformed(f"tool.credhelper has an unknown key {unknown[0]!a}", _EXAMPLE)
+    masked = table.get("mask", "")
+    if masked not in ("", "children"):
+        raise _malformed(f"mask is {masked!a}", 'write it as: mask = "children"')
     needed = metadata.get("requires-python", "")
     if not isinstance(needed, str):
         raise _malformed("requires-python is no text", 'write it as: requires-python = ">=3.11"')
@@ -75,6 +82,7 @@ def declared(source: bytes) -> Declared:
         _credentials(table.get("credentials", [])),
         _environment(table.get("environment", {})),
         needed,
+        masks_children=bool(masked),
     )
 
 

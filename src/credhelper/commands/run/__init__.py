@@ -48,6 +48,7 @@ def main() -> None:
             hardening.leave_directory(chosen)
         opened = target.open_script(chosen, owners)
         declared = metadata.declared(opened.text)
+        chosen.mask_children |= declared.masks_children
         variables = declared.environment | chosen.environment
         names = [*declared.credentials, *chosen.credentials, *variables.values()]
 

@@ -6,6 +6,7 @@ A module of its own, so that it is imported while systemd-creds runs.
 
 from __future__ import annotations
 
+import _signal
 import gc
 import os
 
@@ -40,8 +41,17 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
         os.environ["CREDENTIALS_DIRECTORY"] = delivery.deliver(
             values, plan.account.pw_uid, plan.account.pw_gid
         )
+    apart = identity.terminal_is_anothers(plan.account.pw_uid, named=bool(plan.options.user))
+    if apart or plan.masks_children:
+        from credhelper.commands.run import relay
+
+        relay.stand_between(values, uid=plan.account.pw_uid, apart=apart, masks=plan.masks_children)
     if plan.account.pw_uid:
         identity.become(plan.account)
+    if apart or plan.masks_children:
+        from credhelper.commands import kernel
+
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, _signal.SIGKILL)
     return record
 
 

@@ -46,6 +46,25 @@ def account(user: str, invoking: int, *, as_invoking_user: bool) -> pwd.struct_p
     return _entry(0)
 
 
+def terminal_is_anothers(uid: int, *, named: bool) -> bool:
+    """Whether the caller's terminal is not to be handed to a script of the user ``uid``.
+
+    Not one that belongs to somebody else, and to another user that was ``named`` none: whoever
+    calls reads it again afterwards. A terminal is also the one of the session, which no standard
+    descriptor need lead to.
+    """
+    owners = [os.fstat(standard).st_uid for standard in range(3) if os.isatty(standard)]
+    if owners:
+        return any(owner != uid for owner in owners) or (named and uid != 0)
+    if not uid:
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 def become(user: pwd.struct_passwd) -> None:
     """Becomes ``user`` for good: groups, ids, capabilities, limits, and no new privileges.
 

@@ -26,6 +26,7 @@ OPTIONS: Final = (
     ("", "--keep-environment", "VAR", "let the caller's VAR through (repeatable)"),
     ("", "--keep-directory", "", "with --root-owned: start in the caller's directory"),
     ("", "--share-with-children", "", "ignored: every child sees the credentials"),
+    ("", "--mask-children", "", "mask what all that the script starts writes, too"),
     ("", "--no-mask", "", "do not mask values on stdout and stderr"),
     ("", "--allow-null", "", "accept credentials sealed with the null key"),
     ("", "--dry-run", "", "show the plan and run nothing"),
@@ -65,6 +66,7 @@ class Options:
         self.as_invoking_user = False
         self.keep_directory = False
         self.share_with_children = False
+        self.mask_children = False
         self.no_mask = False
         self.allow_null = False
         self.dry_run = False
@@ -193,6 +195,8 @@ def _name(text: str) -> CredentialName:
 def _check(options: Options) -> None:
     if options.user and options.as_invoking_user:
         raise RunnerFailed("--user and --as-invoking-user exclude one another", "keep one")
+    if options.mask_children and options.no_mask:
+        raise RunnerFailed("--mask-children and --no-mask exclude one another", "keep one")
     if options.target == "-" and options.root_owned:
         raise RunnerFailed("--root-owned cannot vouch for standard input", "give a path")
     if options.module and not all(part.isidentifier() for part in options.target.split(".")):

@@ -59,6 +59,11 @@ class Plan:
         """Whether what the script writes is to be masked."""
         return not self.options.no_mask
 
+    @property
+    def masks_children(self) -> bool:
+        """Whether what all that the script starts writes is to be masked."""
+        return self.masks and self.options.mask_children
+
     def python_script(self, record: Mapping[str, str]) -> PythonScript:
         """For the Python that is to become the script; ``record`` as :class:`PythonScript` has it.
 
