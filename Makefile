@@ -67,6 +67,10 @@ check-crashes: venv ## kill, fail and cut the power of each writing verb at ever
 	CREDHELPER_EVERY_STATE=1 $(RUN)/python -m pytest tests/real/test_crash.py tests/real/test_power_cuts.py \
 	    -n auto --dist worksteal --junitxml=build/crashes.xml $(PYTESTFLAGS)
 
+.PHONY: check-cpython
+check-cpython: venv ## run all of CPython's tests that start a Python with the runner in its place (root)
+	CREDHELPER_CPYTHON=all $(RUN)/python -m pytest tests/real/test_cpython.py -n auto --dist worksteal $(PYTESTFLAGS)
+
 .PHONY: coverage
 coverage: venv ## run both under coverage, children included, and hold them to its limit (root)
 	$(RUN)/coverage erase

@@ -72,6 +72,10 @@ def test_a_compiled_file(tree: Path, same: Same) -> None:
     for name in ("script.pyc", "part.pyc"):
         py_compile.compile(str(tree / "__main__.py"), str(tree / name), doraise=True)
         assert same(f"app/{name}").out.endswith("told\n")
+    (tree / "part.pyc").unlink()
+    (tree / "__main__.py").rename(tree / "x.py")
+    py_compile.compile(str(tree / "x.py"), str(tree / "__main__.pyc"), doraise=True)
+    assert same("app", "one").out.endswith("told\n")
 
 
 @pytest.mark.parametrize("make", [archive, lambda tree: tree.name], ids=["archive", "directory"])

@@ -27,16 +27,21 @@ def from_archive(path: str, source: bytes) -> None:
     sys.path.insert(0, path)
 
 
-def from_directory(path: str, code: CodeType) -> None:
-    """Has Python find ``code`` as ``__main__`` in the directory ``path``."""
+def from_directory(path: str, file: str, code: CodeType) -> None:
+    """Has Python find ``code``, which is that of ``file``, as ``__main__`` in the directory."""
     # importlib.machinery and importlib.util, but loaded
-    from _frozen_importlib_external import SourceFileLoader, spec_from_file_location
+    from _frozen_importlib_external import (
+        SourceFileLoader,
+        SourcelessFileLoader,
+        spec_from_file_location,
+    )
 
     path = _absolute(path)
-    loader = SourceFileLoader("__main__", code.co_filename)
+    kind = SourcelessFileLoader if file.endswith(".pyc") else SourceFileLoader
+    loader = kind("__main__", file)
     setattr(loader, "get_code", lambda _: code)  # noqa: B010 # of this one alone
     sys.path.insert(0, path)
-    spec = spec_from_file_location("__main__", code.co_filename, loader=loader)
+    spec = spec_from_file_location("__main__", file, loader=loader)
     sys.path_importer_cache[path] = _Once(path, spec)
 
 

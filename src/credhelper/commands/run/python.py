@@ -161,6 +161,7 @@ def _run_module(name: str, arguments: list[str]) -> None:
 def _run_application(script: PythonScript) -> None:
     """Runs an archive or a directory as ``python3 PATH`` does."""
     import runpy
+    from _frozen_importlib_external import MAGIC_NUMBER
 
     from credhelper.commands.run import applications
 
@@ -171,8 +172,9 @@ def _run_application(script: PythonScript) -> None:
             applications.from_archive(script.path, script.source)
         else:
             place = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
-            code = _code(script.source, f"{place.rstrip('/')}/__main__.py", SOURCE)
-            applications.from_directory(place, code)
+            form = COMPILED if script.source.startswith(MAGIC_NUMBER) else SOURCE
+            file = f"{place.rstrip('/')}/__main__.{'pyc' if form == COMPILED else 'py'}"
+            applications.from_directory(place, file, _code(script.source, file, form))
         # what Python itself calls for them
         runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
 
@@ -181,9 +183,12 @@ def _run_application(script: PythonScript) -> None:
 
 def _new_main() -> ModuleType:
     """An empty ``__main__`` in place of the launcher's, which stays alive behind it."""
+    from _frozen_importlib import BuiltinImporter  # importlib.machinery, but loaded
+
     launcher = sys.modules["__main__"]
     main = type(launcher)("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
+    main.__loader__ = BuiltinImporter
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     sys.modules["__main__"] = main

@@ -57,11 +57,13 @@ def open_script(options: Options, owners: Collection[int]) -> Script:
         return interpreter.module(options.target, owners)
     if options.target == "-":
         return script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
-    main = f"{options.target.rstrip('/')}/__main__.py"
-    if os.path.isdir(options.target) and os.path.exists(main):
-        opened = script.read(main, owners)
-        opened.path, opened.form = options.target, script.DIRECTORY
-        return opened
+    if os.path.isdir(options.target):
+        for name in ("__main__.py", "__main__.pyc"):
+            main = f"{options.target.rstrip('/')}/{name}"
+            if os.path.exists(main):
+                opened = script.read(main, owners)
+                opened.path, opened.form = options.target, script.DIRECTORY
+                return opened
     return script.read(options.target, owners)
 
 
