@@ -50,7 +50,7 @@ def _copy(machine: Machine) -> None:
         "bin/credhelper-decrypt-run": "usr/bin/credhelper-decrypt-run",
         "tmpfiles.d/credhelper.conf": "usr/lib/tmpfiles.d/credhelper.conf",
         "catalog/credhelper.catalog": "usr/lib/systemd/catalog/credhelper.catalog",
-        "sudoers.d/credhelper": "usr/share/doc/credhelper/sudoers.d/credhelper",
+        "sudoers.d/credhelper": "usr/share/credhelper/sudoers.d/credhelper",
     }
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
+import zipfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -100,3 +102,26 @@ def test_the_home_of_the_project_is_written_in_one_place(clone: Path) -> None:
         left = subprocess.run([*grep, names[name]], cwd=clone, capture_output=True, text=True)
         assert left.stdout == ""
     assert "catalog/credhelper.catalog" in run([*grep, new["HOME_URL"]], clone)
+
+
+def test_the_setuptools_of_epel_10_builds_the_wheel(clone: Path, tmp_path: Path) -> None:
+    """What the spec does to pyproject.toml there is enough for setuptools 69."""
+    shown = run(["/usr/bin/rpm", "--showrc"], clone)
+    [path] = re.findall(r"^Macro path: (.*)$", shown, re.MULTILINE)
+    macros = f"--macros={path}:{CHECKOUT}/tests/package/macros.fedora-stand-in"
+    rpmspec = ["/usr/bin/rpmspec", "--parse", macros, "--define=rhel 10"]
+    parsed = run([*rpmspec, str(SPEC)], clone)
+    [mending] = re.findall(r"^sed -i .*?pyproject\.toml$", parsed, re.MULTILINE | re.DOTALL)
+    assert "python3dist(pytest)" in parsed
+    run(["/bin/sh", "-c", mending], clone)
+    run([sys.executable, "-m", "venv", str(tmp_path / "old")], tmp_path)
+    python = str(tmp_path / "old/bin/python")
+    run([python, "-m", "pip", "install", "-q", "setuptools==69.0.3", "wheel"], tmp_path)
+    wheel = [python, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    run([*wheel, "--wheel-dir", str(tmp_path), str(clone)], tmp_path)
+    [built] = tmp_path.glob("credhelper-*.whl")
+    with zipfile.ZipFile(built) as archive:
+        metadata = archive.read(f"credhelper-{VERSION}.dist-info/METADATA").decode()
+        assert f"credhelper-{VERSION}.dist-info/LICENSE" in archive.namelist()
+    assert "\nLicense: MIT\n" in metadata
+    assert f"\nVersion: {VERSION}\n" in metadata

@@ -15,7 +15,8 @@ from tests.package.rpmfile import BUILT, CHECKOUT, File, Package, packages
 
 SOURCES = CHECKOUT / "src/credhelper"
 LAUNCHERS = ("/usr/bin/credhelper", "/usr/bin/credhelper-decrypt-run")
-STORE = "/etc/credstore.encrypted"
+TEMPLATE = "/usr/share/credhelper/sudoers.d/credhelper"
+EXAMPLE = "/usr/share/credhelper/examples/report.py"
 MANUAL_SUFFIX = re.compile(r"(\.[38])\.gz$")  # what compresses the pages is the distribution's
 
 COMMANDS = "credhelper"
@@ -140,8 +141,7 @@ def test_what_the_commands_bring_beside_modules(built: dict[str, Package]) -> No
         "/usr/share/doc/credhelper",
         "/usr/share/doc/credhelper/NEWS.md",
         "/usr/share/doc/credhelper/README.md",
-        "/usr/share/doc/credhelper/sudoers.d",
-        "/usr/share/doc/credhelper/sudoers.d/credhelper",
+        "/usr/share/doc/credhelper/SECURITY.md",
         "/usr/share/licenses/credhelper",
         "/usr/share/licenses/credhelper/LICENSE",
         "/usr/share/man/man8/credhelper.8",
@@ -149,7 +149,11 @@ def test_what_the_commands_bring_beside_modules(built: dict[str, Package]) -> No
     }
     assert others == {
         *LAUNCHERS,
-        STORE,
+        "/usr/share/credhelper",
+        "/usr/share/credhelper/examples",
+        EXAMPLE,
+        "/usr/share/credhelper/sudoers.d",
+        TEMPLATE,
         "/usr/lib/tmpfiles.d/credhelper.conf",
         "/usr/lib/systemd/catalog/credhelper.catalog",
         *completions,
@@ -175,9 +179,7 @@ def test_owners_and_modes(built: dict[str, Package]) -> None:
     for package in built.values():
         for file in package.files.values():
             assert (file.owner, file.group) == ("root", "root"), file.path
-            if file.path == STORE:
-                assert (file.directory, file.mode) == (True, 0o700)
-            elif file.directory or file.path in LAUNCHERS:
+            if file.directory or file.path in {*LAUNCHERS, EXAMPLE}:
                 assert file.mode == 0o755, file.path
             else:
                 assert file.mode == 0o644, file.path
@@ -212,13 +214,18 @@ def test_the_collection_is_what_the_tree_has(built: dict[str, Package]) -> None:
 
 
 def test_nothing_is_active_configuration(built: dict[str, Package]) -> None:
-    """No %config: the store is the administrator's, the sudoers file a template to copy."""
+    """No %config: the store is systemd's, the sudoers file a template to copy."""
     for package in built.values():
         marked: list[File] = [file for file in package.files.values() if "config" in file.flags]
         assert marked == []
-    template = built[COMMANDS].files["/usr/share/doc/credhelper/sudoers.d/credhelper"]
-    assert "doc" in template.flags
-    assert not any(path.startswith("/etc/sudoers.d") for path in built[COMMANDS].files)
+    assert "doc" not in built[COMMANDS].files[TEMPLATE].flags  # installed with nodocs too
+    assert not any(path.startswith("/etc") for path in built[COMMANDS].files)
+
+
+def test_what_the_readme_links_to_is_packaged_beside_it(built: dict[str, Package]) -> None:
+    links = re.findall(r"\]\((?!https://)([^)#]+)", (CHECKOUT / "README.md").read_text())
+    assert links
+    assert {f"/usr/share/doc/credhelper/{link}" for link in links} <= set(built[COMMANDS].files)
 
 
 def test_there_are_no_scriptlets(built: dict[str, Package]) -> None:
@@ -234,7 +241,7 @@ def test_what_the_commands_require(built: dict[str, Package], version: str) -> N
         f"{LIBRARY} {exact}",
         f"{EXTRAS} {exact}",
         "sudo",
-        "systemd >= 250",
+        "systemd",
     }
     assert built[COMMANDS].dependencies("recommends") == {"git-core"}
 
@@ -250,7 +257,7 @@ def test_the_extra_requires_what_pyproject_names(built: dict[str, Package], vers
     required = built[EXTRAS].dependencies("requires")
     assert f"{LIBRARY} = {version}-{built[EXTRAS].header['release']}" in required
     named = {text.partition(")")[0].partition("(")[2] for text in required if "dist(" in text}
-    assert named == {"python-dotenv", "rich"}
+    assert named == {"python-dotenv", "rich", "systemd-python"}
     assert all("ghost" in file.flags for file in built[EXTRAS].files.values())
 
 
@@ -269,7 +276,14 @@ def test_the_source_package(version: str) -> None:
     generated = {text.partition(" ")[0] for text in required if text.startswith("python3dist(")}
     assert generated == {
         f"python3dist({name})"
-        for name in ("setuptools", "rich", "python-dotenv", "hypothesis", "pytest")
+        for name in (
+            "setuptools",
+            "rich",
+            "python-dotenv",
+            "systemd-python",
+            "hypothesis",
+            "pytest",
+        )
     }
     assert required - {text for text in required if text.startswith("python3dist(")} == {
         "ansible-packaging",

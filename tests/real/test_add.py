@@ -504,3 +504,18 @@ def test_terminated_while_it_reads(environment: dict[str, str]) -> None:
         process.stdin.flush()
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == -signal.SIGTERM
+
+
+def test_nothing_is_sealed_while_an_image_is_built(credhelper: Runs) -> None:
+    mark = Path("/run/.containerenv")  # as podman and buildah leave it; no systemd runs here
+    mark.touch()
+    try:
+        refused = credhelper("add", "my_api_key", input="dummy")
+        assert refused.status == 1
+        assert "error: this is a container without systemd, as where an image" in refused.err
+        assert "hint: seal on the machine that needs it" in refused.err
+        assert not (STORE / "my_api_key").exists()
+        named = credhelper("add", "my_api_key", "--with-key=host", input="dummy")
+        assert named.status == 0, named.err
+    finally:
+        mark.unlink()

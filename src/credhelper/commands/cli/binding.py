@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing
 from credhelper.commands import expiry, messages
-from credhelper.errors import CredentialError, CredentialExpired
+from credhelper.errors import CredentialError, CredentialExpired, EncryptionFailed
 
 if TYPE_CHECKING:
     import argparse
 
+_OF_PODMAN: Final = "/run/.containerenv"  # podman(1) and buildah(1) put it into each container
+_OF_SYSTEMD: Final = "/run/systemd/system"  # there where systemd is PID 1: sd_booted(3)
 WITH_KEY: Final = ("auto", "host", "tpm2", "host+tpm2", "null")
 
 
@@ -28,7 +31,16 @@ class Bound:
     not_after: str = ""
 
     def seal(self, name: str, value: bytes) -> bytes:
-        """The sealed credential of ``value``; raises as :func:`sealing.seal` does."""
+        """The sealed credential of ``value``; raises as :func:`sealing.seal` does.
+
+        Raises :class:`EncryptionFailed` too where an image is being built and no key is named.
+        """
+        if self.with_key in {"", "auto"} and _in_image_build():
+            raise EncryptionFailed(
+                "this is a container without systemd, as where an image is built: what is sealed "
+                "here opens on no other machine, or with one key on all of them",
+                "seal on the machine that needs it; here all the same: --with-key=host",
+            )
         return sealing.seal(
             name,
             value,
@@ -69,6 +81,10 @@ class Bound:
                     f"the old value of {name} {verb} on {expiry.shown(end)}, "
                     "the new one never expires: to have it expire, give --not-after="
                 )
+
+
+def _in_image_build() -> bool:
+    return os.path.exists(_OF_PODMAN) and not os.path.exists(_OF_SYSTEMD)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
