@@ -103,6 +103,16 @@ RECIPES = {
         options=('--aptopt=Acquire::Check-Valid-Until "false"',),
         files=_FILES,
     ),
+    # the same systemd with the next Python, which is to become Fedora's
+    "next": Recipe(
+        "sid",
+        (*_SYSTEM, "python3.15"),
+        options=(
+            '--aptopt=Acquire::Check-Valid-Until "false"',
+            '--customize-hook=ln -sf python3.15 "$1/usr/bin/python3"',
+        ),
+        files=_FILES,
+    ),
     # the first, with a kernel of its own, for a machine that has a TPM2 and can lose its power
     "vm": Recipe(
         "trixie",

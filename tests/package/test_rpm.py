@@ -52,7 +52,8 @@ def site(package: Package) -> str:
 def modules(package: Package) -> set[str]:
     """The sources of modules in the package, as paths below src/credhelper."""
     prefix = f"{site(package)}/credhelper/"
-    return {path.removeprefix(prefix) for path in package.files if path.endswith(".py")}
+    sources = [path for path in package.files if path.endswith(".py")]
+    return {path.removeprefix(prefix) for path in sources if path.startswith(prefix)}
 
 
 def imported(source: Path) -> set[str]:
@@ -109,6 +110,8 @@ def test_the_library_needs_the_standard_library_alone() -> None:
         allowed = sys.stdlib_module_names | {"credhelper", "_sha2"}  # which 3.12 has on
         if module == "testing.py":
             allowed |= {"pytest"}
+        if module == "recording.py":
+            allowed |= {"systemd"}  # for records that no datagram holds, where it is there
         outside = {name for name in imported(SOURCES / module) if name.split(".")[0] not in allowed}
         assert outside == set(), module
 
