@@ -138,7 +138,7 @@ def test_tools_find_a_directory_as_any_other(
     subprocess.run([*made, "-f", str(scratch / "key")], check=True)
     sealed("key", (scratch / "key").read_bytes())
     finished = decrypt_run(
-        *(*AS[user], "-c", "key", str(write(TOOLS)), "{key}"), env={"SUDO_UID": str(ALICE.uid)}
+        *(*AS[user], "--no-mask", "-c", "key", str(write(TOOLS)), "{key}"), env={"SUDO_UID": str(ALICE.uid)}
     )
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.splitlines() == [
@@ -390,7 +390,8 @@ def test_no_command_line_ever_holds_a_value(
             "#!/bin/bash\nsleep .05; test -r $1",
             f"#!{environment_of_venv}/bin/python3\nimport os; os.system('sleep .05')",
         ):
-            finished = decrypt_run("-e", "K=my_api_key", str(write(text)), "{my_api_key}")
+            options = ["--no-mask", "-e", "K=my_api_key"]
+            finished = decrypt_run(*options, str(write(text)), "{my_api_key}")
             assert (finished.status, finished.err) == (0, "")
     finally:
         done.set()

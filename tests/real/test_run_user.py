@@ -86,7 +86,7 @@ def test_what_is_left_of_root(option: str, kind: str, write: Writes, decrypt_run
     who = ["--user", "alice"] if option == "--user" else [option]
     caller = BOB if option == "--user" else ALICE
     finished = decrypt_run(
-        *(*who, "-c", "my_api_key", str(script)),
+        *(*who, "--no-mask", "-c", "my_api_key", str(script)),
         env={"SUDO_UID": str(caller.uid), "HOME": "/root", "USER": "root"},
     )
     assert (finished.status, finished.err) == (0 if kind != "bash" else 1, "")
@@ -233,7 +233,7 @@ def test_what_a_user_does_works_on_in_a_run(write: Writes, decrypt_run: Runs) ->
         rm -r "$PWD"
         """
     )
-    finished = decrypt_run("--user", "alice", "-c", "my_api_key", str(script))
+    finished = decrypt_run("--user", "alice", "--no-mask", "-c", "my_api_key", str(script))
     assert finished.err == ""
     assert finished.out.split() == ["moved", "git", "sockets", "through", "signalled"]
 

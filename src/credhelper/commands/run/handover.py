@@ -31,6 +31,8 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
         from credhelper.commands import messages
 
         messages.note("--share-with-children is ignored: every child sees the credentials")
+    if values and plan.masks and not plan.masks_children:
+        _tell_what_is_not_masked(plan)
     delivery.check_variables(plan.variables, values)
     run = os.urandom(16).hex()
     record = _record(plan, digest, run)
@@ -53,6 +55,19 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
 
         kernel.prctl(kernel.PR_SET_PDEATHSIG, _signal.SIGKILL)
     return record
+
+
+def _tell_what_is_not_masked(plan: Plan) -> None:
+    from credhelper.commands.run import interpreter
+
+    if plan.interpreter.kind == interpreter.PROGRAM:
+        from credhelper.commands import messages
+
+        program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.path
+        messages.note(
+            f"what {os.path.basename(program)} writes is not masked",
+            "--mask-children masks it; --no-mask is silent about it",
+        )
 
 
 def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) -> None:
