@@ -138,7 +138,8 @@ def test_tools_find_a_directory_as_any_other(
     subprocess.run([*made, "-f", str(scratch / "key")], check=True)
     sealed("key", (scratch / "key").read_bytes())
     finished = decrypt_run(
-        *(*AS[user], "--no-mask", "-c", "key", str(write(TOOLS)), "{key}"), env={"SUDO_UID": str(ALICE.uid)}
+        *(*AS[user], "--no-mask", "-c", "key", str(write(TOOLS)), "{key}"),
+        env={"SUDO_UID": str(ALICE.uid)},
     )
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.splitlines() == [

@@ -314,3 +314,73 @@ def test_what_children_write_is_masked(
         shown = finished.stdout + (finished.stderr or b"")
     assert VALUE.encode() not in shown
     assert MASKED.encode() in shown
+
+
+def test_it_ends_with_the_last_writer(
+    write: Writes, environment: dict[str, str], scratch: Path
+) -> None:
+    """The exit status is there at once; what a child writes later is masked all the same."""
+    os.mkfifo(scratch / "go")
+    script = write('#!/bin/bash\n(read -r <go; echo "late $K") &\necho "early $K"\nexit 4\n')
+    argv = [
+        *launcher("credhelper-decrypt-run"),
+        "--mask-children",
+        "-e",
+        "K=my_api_key",
+        str(script),
+    ]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment, cwd=scratch) as process:
+        assert process.wait(30) == 4
+        assert process.stdout
+        assert process.stdout.readline() == f"early {MASKED}\n".encode()
+        (scratch / "go").write_text("go\n")
+        assert process.stdout.read() == f"late {MASKED}\n".encode()
+
+
+def test_a_reader_who_leaves_is_noticed(write: Writes, environment: dict[str, str]) -> None:
+    script = write('#!/bin/bash\nexec yes "$K"\n')
+    argv = [
+        *launcher("credhelper-decrypt-run"),
+        "--mask-children",
+        "-e",
+        "K=my_api_key",
+        str(script),
+    ]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout
+        assert process.stdout.readline() == f"{MASKED}\n".encode()
+        process.stdout.close()
+        assert process.wait(30) == -signal.SIGPIPE
+
+
+def test_nothing_is_lost_or_changed_on_the_way(
+    write: Writes, environment: dict[str, str], scratch: Path
+) -> None:
+    (scratch / "data").write_bytes(os.urandom(20_000_000))
+    script = write("#!/bin/bash\nexec cat /tmp/scratch/data\n")
+    argv = [
+        *launcher("credhelper-decrypt-run"),
+        "--mask-children",
+        "-e",
+        "K=my_api_key",
+        str(script),
+    ]
+    finished = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True, timeout=60)
+    assert finished.stdout == (scratch / "data").read_bytes()
+
+
+def test_a_script_asks_for_it_in_its_metadata(write: Writes, decrypt_run: Runs) -> None:
+    block = (
+        '# /// script\n# [tool.credhelper]\n# credentials = ["my_api_key"]\n# mask = {}\n# ///\n'
+    )
+    text = 'cat "$CREDENTIALS_DIRECTORY/my_api_key"\n'
+    script = write("#!/bin/bash\n" + block.format('"children"') + text)
+    finished = decrypt_run(str(script))
+    assert (finished.status, finished.out, finished.err) == (0, MASKED, "")
+    assert decrypt_run("--no-mask", str(script)).out == VALUE
+    wrong = decrypt_run(str(write("#!/bin/bash\n" + block.format('"all"') + text)))
+    assert (wrong.status, wrong.out) == (125, "")
+    assert "mask is 'all'" in wrong.err
+    both = decrypt_run("--no-mask", "--mask-children", str(script))
+    assert (both.status, both.out) == (125, "")
+    assert "exclude one another" in both.err
