@@ -137,10 +137,9 @@ def test_tools_find_a_directory_as_any_other(
     made = ["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "comment"]
     subprocess.run([*made, "-f", str(scratch / "key")], check=True)
     sealed("key", (scratch / "key").read_bytes())
-    finished = decrypt_run(
-        *(*AS[user], "--no-mask", "-c", "key", str(write(TOOLS)), "{key}"),
-        env={"SUDO_UID": str(ALICE.uid)},
-    )
+    options = [*AS[user], "--no-mask", "-c", "key"]
+    caller = {"SUDO_UID": str(ALICE.uid)}
+    finished = decrypt_run(*options, str(write(TOOLS)), "{key}", env=caller)
     assert (finished.status, finished.err) == (0, "")
     assert finished.out.splitlines() == [
         PLACE,

@@ -23,6 +23,10 @@ Sealed = Callable[..., Path]
 
 MASKED: Final = "[credential my_api_key]"
 LEGACY_TIOCSTI: Final = Path("/proc/sys/dev/tty/legacy_tiocsti")
+MASKING: Final = (
+    *launcher("credhelper-decrypt-run"),
+    *("--mask-children", "-e", "K=my_api_key"),
+)
 RUNNER: Final = " ".join(launcher("credhelper-decrypt-run"))
 
 
@@ -295,13 +299,7 @@ def test_what_children_write_is_masked(
             '#include <stdio.h>\n#include <stdlib.h>\nint main(){puts(getenv("K"));}', "p.c"
         )
         subprocess.run(["/usr/bin/gcc", "-o", scratch / "puts", source], check=True)
-    argv = [
-        *launcher("credhelper-decrypt-run"),
-        "--mask-children",
-        "-e",
-        "K=my_api_key",
-        str(script),
-    ]
+    argv = [*MASKING, str(script)]
     if on == "terminal":
         with Terminal(argv, env=environment, cwd=str(scratch)) as terminal:
             assert terminal.wait() == 0
@@ -322,13 +320,7 @@ def test_it_ends_with_the_last_writer(
     """The exit status is there at once; what a child writes later is masked all the same."""
     os.mkfifo(scratch / "go")
     script = write('#!/bin/bash\n(read -r <go; echo "late $K") &\necho "early $K"\nexit 4\n')
-    argv = [
-        *launcher("credhelper-decrypt-run"),
-        "--mask-children",
-        "-e",
-        "K=my_api_key",
-        str(script),
-    ]
+    argv = [*MASKING, str(script)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment, cwd=scratch) as process:
         assert process.wait(30) == 4
         assert process.stdout
@@ -339,13 +331,7 @@ def test_it_ends_with_the_last_writer(
 
 def test_a_reader_who_leaves_is_noticed(write: Writes, environment: dict[str, str]) -> None:
     script = write('#!/bin/bash\nexec yes "$K"\n')
-    argv = [
-        *launcher("credhelper-decrypt-run"),
-        "--mask-children",
-        "-e",
-        "K=my_api_key",
-        str(script),
-    ]
+    argv = [*MASKING, str(script)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout
         assert process.stdout.readline() == f"{MASKED}\n".encode()
@@ -358,21 +344,14 @@ def test_nothing_is_lost_or_changed_on_the_way(
 ) -> None:
     (scratch / "data").write_bytes(os.urandom(20_000_000))
     script = write("#!/bin/bash\nexec cat /tmp/scratch/data\n")
-    argv = [
-        *launcher("credhelper-decrypt-run"),
-        "--mask-children",
-        "-e",
-        "K=my_api_key",
-        str(script),
-    ]
+    argv = [*MASKING, str(script)]
     finished = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True, timeout=60)
     assert finished.stdout == (scratch / "data").read_bytes()
 
 
 def test_a_script_asks_for_it_in_its_metadata(write: Writes, decrypt_run: Runs) -> None:
-    block = (
-        '# /// script\n# [tool.credhelper]\n# credentials = ["my_api_key"]\n# mask = {}\n# ///\n'
-    )
+    block = '# /// script\n# [tool.credhelper]\n# credentials = ["my_api_key"]\n'
+    block += "# mask = {}\n# ///\n"
     text = 'cat "$CREDENTIALS_DIRECTORY/my_api_key"\n'
     script = write("#!/bin/bash\n" + block.format('"children"') + text)
     finished = decrypt_run(str(script))
