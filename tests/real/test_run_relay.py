@@ -193,6 +193,24 @@ def test_all_that_is_written_at_the_end_is_shown(
     assert terminal.shown == f"{numbers}the last word".encode()
 
 
+@pytest.mark.unmeasured
+def test_no_descriptor_of_the_relay_is_left_to_the_script(
+    write: Writes, environment: dict[str, str]
+) -> None:
+    script = write('#!/bin/bash\nfor n in /proc/$$/fd/*; do echo "$n is $(readlink $n)"; done\n')
+    argv = [*launcher("credhelper-decrypt-run"), "--user", "alice", str(script)]
+    plain = {name: value for name, value in environment.items() if "COVERAGE" not in name}
+    with Terminal(argv, env=plain) as terminal:
+        assert terminal.wait() == 0
+    links = [line.split(" is ") for line in terminal.shown.decode().splitlines() if " is " in line]
+    numbers = {Path(name).name: link for name, link in links if link}
+    script_itself = numbers.pop("255", "")  # where bash has put what it reads
+    assert "script.py" in script_itself or "memfd" in script_itself or not script_itself
+    assert set(numbers) == {"0", "1", "2"}
+    assert len(set(numbers.values())) == 1
+    assert numbers["0"].startswith("/dev/pts/")
+
+
 # ---- how it ends ----
 
 ENDS = ["exit 0", "exit 200", "kill -TERM $$", "kill -KILL $$", "kill -USR1 $$", "kill -SEGV $$"]
