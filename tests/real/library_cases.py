@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# mypy: ignore-errors
 """What libraries start on a script's behalf, each asked for a credential: a script of a run.
 
 Prints a line for each that does not see what the script sees.

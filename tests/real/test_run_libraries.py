@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.real import library_cases
-from tests.real.conftest import Runs
+from tests.real.conftest import launcher
 from tests.real.running import ALICE, VALUE, Writes
 
 pytest_plugins = ("tests.real.runner_fixtures",)
@@ -20,12 +21,21 @@ AS = {"root": [], "user": ["--user", "alice"], "invoking user": ["--as-invoking-
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("user", AS)
 def test_every_library_finds_it(
-    user: str, sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, users: None
+    user: str,
+    sealed: Callable[..., Path],
+    write: Writes,
+    environment: dict[str, str],
+    users: None,
 ) -> None:
     assert users is None
     sealed("my_api_key", VALUE)
     script = write(Path(library_cases.__file__).read_text())
-    finished = decrypt_run(
-        *(*AS[user], "-c", "my_api_key", str(script)), env={"SUDO_UID": str(ALICE.uid)}
+    finished = subprocess.run(  # sixteen libraries take longer than a single command may
+        [*launcher("credhelper-decrypt-run"), *AS[user], "-c", "my_api_key", str(script)],
+        capture_output=True,
+        env=environment | {"SUDO_UID": str(ALICE.uid)},
+        text=True,
+        check=False,
+        timeout=300,
     )
-    assert finished.out.splitlines() == list(library_cases.CASES), finished.err
+    assert finished.stdout.splitlines() == list(library_cases.CASES), finished.stderr
