@@ -206,11 +206,11 @@ def test_a_store_that_others_could_have_written(
     assert str(STORE) in finished.err
 
 
-def test_a_value_too_short_to_mask_is_reported(
+def test_a_value_that_is_not_masked_is_reported(
     sealed: Sealed, write: Writes, decrypt_run: Runs
 ) -> None:
     sealed("pin", "123")
     script = write("from credhelper import load; print(load('pin'))")
     finished = decrypt_run("-c", "pin", str(script))
     assert finished.out == "123\n"
-    assert finished.err == "credhelper-decrypt-run: note: too short to be masked: pin\n"
+    assert finished.err == "credhelper-decrypt-run: note: not masked: pin (a number)\n"

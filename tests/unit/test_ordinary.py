@@ -19,7 +19,15 @@ SETTINGS = {
         *("0", "8080", "-1", "3.14", "1_000_000", "30s", "512MB", "50%", "1.2.3", "v2.10.1"),
         *("2026-11-25", "12:30:00", "1763989200", "10ms"),
     ],
-    "a common word": ["production", "Development", "STAGING", "postgres", "password", "default"],
+    "a common word": [
+        "production",
+        "Development",
+        "STAGING",
+        "postgres",
+        "password",
+        "default",
+        "service_account",
+    ],
     "a host name": [
         *("localhost", "db.example.com", "DB.EXAMPLE.COM", "10.0.0.1", "10.0.0.1:5432"),
         *("localhost:6379", "cache-1.internal:11211", "::1", "fe80::1", "[::1]:443", "heise.de"),

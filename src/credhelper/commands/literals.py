@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = 4  # bytes
 _STRIDES: Final = (4, 8, 12, 16, 24, 32, 48, 64)
+_PIECE: Final = 19  # bytes between two breaks, at least
 _PARTS: Final = 64  # for so many sets of bytes at most: blocks of one kind lack the same
 # in the order of how rare they are in what programs print
 _RARE: Final = b"\0%&\\^`~|$QXZJKYVWHBUGMLPjzqF"
@@ -66,7 +67,7 @@ class Literals:
         """Where the literals stand in ``block``, in any order.
 
         Of each whole one every place, with the offset 0; of each that is longer than 12 bytes and
-        may be broken, some pieces of at least 4 bytes wherever no two breaks are within 20 bytes:
+        may be broken, some pieces of at least 4 bytes wherever no two breaks are within 19 bytes:
         whether the rest is around them, the caller has to see.
         """
         has = 0
@@ -96,17 +97,21 @@ class _Part:
 
     def __init__(self, whole: Collection[bytes], broken: Collection[bytes]) -> None:
         # so many bytes of it stand in one piece, at least
-        rooms = [len(text) for text in whole] + [len(text) // 2 for text in broken]
+        rooms = [len(text) for text in whole]
+        rooms += (min(len(text) // 2, _PIECE) for text in broken)
         stride = _stride(rooms)
         reach = stride + _WORD - 1 if stride else 1 << 62
         self._stride = stride
         self._single = [(text, 0, text) for text in whole if len(text) < reach]
         for text in broken:
-            if len(text) // 2 < reach:
-                half = len(text) // 2
-                self._single += ((text[:half], 0, text), (text[half:], half, text))
+            if min(len(text) // 2, _PIECE) < reach:  # one break at most in so few bytes
+                room = min(len(text) // 2, _PIECE // 2)
+                for offset in (len(text) - 2 * room, len(text) - room):
+                    self._single.append((text[offset : offset + room], offset, text))
         self._texts = [(text, reach, True) for text in whole if len(text) >= reach]
-        self._texts += ((text, 2 * reach, False) for text in broken if len(text) // 2 >= reach)
+        self._texts += (
+            (text, 2 * reach, False) for text in broken if min(len(text) // 2, _PIECE) >= reach
+        )
         self._words = {word for *_, word in self._sampled()}
         self._by_word: dict[int, list[tuple[bytes, int, bool]]] = {}
 

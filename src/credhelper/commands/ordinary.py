@@ -123,7 +123,7 @@ def setting(value: bytes) -> str:
         return "a host name"
     if _is_number(word):
         return "a number"
-    if word in _WORDS and text in (word, word.upper(), word.capitalize()):
+    if text in (word, word.upper(), word.capitalize()) and _has_common_words(word):
         return "a common word"
     if _is_url(text):
         return "a URL without a password"
@@ -137,6 +137,12 @@ def _text(value: bytes) -> str:
     except UnicodeDecodeError:
         return ""
     return text if text.isprintable() else ""
+
+
+def _has_common_words(word: str) -> bool:
+    """Whether it is one of the words, or up to three of them: ``service_account``."""
+    words = word.replace("_", "-").split("-")
+    return len(words) <= 3 and _WORDS.issuperset(words)
 
 
 def _is_number(word: str) -> bool:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What writers make of a value: encoders, and escapers by the kind of text that they write.
 
-Each function is one kind of writer, and gives what writers of that kind may make of a value; some
-more than once, and some of what is no text for them empty. The few lines that stand here for each
-of ``base64``, ``json``, ``html`` and ``urllib.parse`` are on the runner's way to the script:
-importing those would cost more than the rest of its start.
+Each function gives what writers of one kind may make of a value; some more than once. The few
+lines that stand here for each of ``base64``, ``json``, ``html`` and ``urllib.parse`` are on the
+runner's way to the script: importing those would cost more than the rest of its start.
 """
 
 from __future__ import annotations
@@ -150,9 +149,9 @@ def _in_xml(value: bytes) -> Iterator[bytes]:
         text = escaped.replace('"', double).replace("'", single)
         yield text.encode()
         yield text.encode("ascii", "xmlcharrefreplace")
-        for newline in ("&#10;", "&#xA;"):  # in attributes
-            line = text.replace("\n", newline).replace("\t", "&#09;").replace("\r", "&#13;")
-            yield line.encode()
+        for newline, tab in (("&#10;", "&#9;"), ("&#10;", "&#09;"), ("&#xA;", "&#x9;")):
+            attribute = text.replace("\n", newline).replace("\t", tab).replace("\r", "&#13;")
+            yield attribute.encode()
 
 
 def _quoted_twice(value: bytes) -> Iterator[bytes]:

@@ -89,9 +89,10 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
 
 def _mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
-    short = masking.too_short(values)
-    if short:
-        messages.note(f"too short to be masked: {', '.join(short)}")
+    reasons = {name: masking.left_alone(value) for name, value in values.items()}
+    alone = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
+    if alone:
+        messages.note(f"not masked: {', '.join(alone)}")
     for masker in masking.install(values):
         loading.observe(masker.add)
 

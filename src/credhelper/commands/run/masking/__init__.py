@@ -16,8 +16,8 @@ import os
 import sys
 from io import BytesIO  # by name: at the very end, the module is emptied
 
-from credhelper.commands.run.masking.forms import forms
-from credhelper.commands.run.masking.masker import Masker, too_short
+from credhelper.commands.run.masking.masker import Masker
+from credhelper.commands.run.masking.vocabulary import left_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +31,26 @@ _NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_
 _OWN = frozenset(
     (
         __name__,
-        *(f"credhelper.commands.{name}" for name in ("literals", "spellings", "writers")),
-        *(f"{__name__}.{name}" for name in ("forms", "masker", "nested_writes", "openings")),
+        *(
+            f"credhelper.commands.{name}"
+            for name in ("literals", "ordinary", "parts", "spellings", "writers")
+        ),
+        *(
+            f"{__name__}.{name}"
+            for name in (
+                "forms",
+                "gaps",
+                "masker",
+                "nested_writes",
+                "openings",
+                "shortened",
+                "vocabulary",
+            )
+        ),
     )
 )
 
-__all__ = ["Masker", "forms", "install", "prune", "too_short"]
+__all__ = ["Masker", "install", "left_alone", "prune"]
 
 
 def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from typing import Final
 
 SHORTEST: Final = 4  # bytes; what is shorter stands in too much text that is no secret
-_LINE: Final = 16  # bytes; a shorter line of a value is not looked for by itself
-_LINES: Final = 256  # so many lines of a value are
-_WRAPPED: Final = 76  # characters: base64(1), base64.encodebytes()
+HEAD: Final = 1024  # bytes; so much of a longer form counts as the form: little is held back
+WRAPPED: Final = 20  # bytes; what is shorter is not looked for with breaks in it
+_BASE64: Final = 76  # characters in a line of base64(1), base64.encodebytes()
+# spelled twice, or as no one lays out, it is looked for unbroken alone
+_LAID_OUT: Final = frozenset(
+    (spellings.AS_IT_IS, "base64", "JSON-escaped", "escaped in source code", "YAML-escaped")
+)
 
 
 def stripped(value: bytes) -> bytes:
@@ -25,26 +29,23 @@ def stripped(value: bytes) -> bytes:
         return value.strip()
 
 
-def forms(value: bytes, encoding: str = "utf-8") -> tuple[bytes, ...]:
-    """What ``value`` may look like in a stream of that ``encoding``, the longest first.
-
-    None of a value that is too short.
-    """
-    value = stripped(value)
-    found = {*spelled(value, encoding), *lines(value, encoding)}
-    return tuple(sorted(found, key=lambda form: (-len(form), form)))
-
-
 def spelled(value: bytes, encoding: str) -> Iterator[bytes]:
     """The forms of the whole ``value``; some more than once."""
-    if len(value) >= SHORTEST:
-        for text in spellings.spellings(value):
-            if len(text) >= SHORTEST:
-                yield from _as_in(text, encoding)
-        yield from _all_as_in(_in_lines_of_base64(value), encoding)
+    for text in spellings.spellings(value):
+        if len(text) >= SHORTEST:
+            yield from _as_in(text, encoding)
+    yield from _all_as_in(_in_lines_of_base64(value), encoding)
 
 
-def beginning(value: bytes, size: int) -> bytes:
+def layouts(value: bytes) -> Iterator[bytes]:
+    """The forms that are looked for with breaks in them too."""
+    if len(value) <= HEAD:
+        for text, label in spellings.spellings(value).items():
+            if label in _LAID_OUT and WRAPPED <= len(text) <= HEAD:
+                yield text
+
+
+def beginning(value: bytes, size: int = HEAD) -> bytes:
     """Enough of ``value`` for the first ``size`` bytes of every form: those depend on it alone.
 
     Text is not cut within a character. What takes 3 bytes of UTF-8 may take one in the stream.
@@ -65,19 +66,6 @@ def continuations(head: bytes, value: bytes, encoding: str) -> set[bytes]:
     return {form for form in found if form.startswith(head)}
 
 
-def lines(value: bytes, encoding: str) -> Iterator[bytes]:
-    """The lines that could be a key or a part of one, of JSON-escaped text too; no prose."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return
-    found = text.replace("\\n", "\n").encode().splitlines()
-    for line in found[:_LINES] if len(found) > 1 else ():
-        words = line.split()
-        if len(words) == 1 and len(words[0]) >= _LINE and not words[0].startswith(b"-----"):
-            yield from _as_in(words[0], encoding)
-
-
 def encoded(text: str, encoding: str) -> bytes:
     """``text`` as it stands within a stream of that ``encoding``: without a byte order mark."""
     return (f"\n{text}").encode(encoding, "backslashreplace")[len("\n".encode(encoding)) :]
@@ -85,7 +73,7 @@ def encoded(text: str, encoding: str) -> bytes:
 
 def _in_lines_of_base64(value: bytes) -> Iterator[bytes]:
     code = next(in_base64(value))
-    yield b"\n".join(code[at : at + _WRAPPED] for at in range(0, len(code), _WRAPPED))
+    yield b"\n".join(code[at : at + _BASE64] for at in range(0, len(code), _BASE64))
 
 
 def _all_as_in(texts: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from credhelper.commands.run.masking import gaps
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,3 +61,52 @@ class Openings:
         for index, word in enumerate(words):
             for form, offset in self._by_word.get(word, ()):
                 yield low + index * _WORD - offset, form
+
+
+class Gapped:
+    """The same for forms that may have gaps: where the end of a stream may be within one."""
+
+    def __init__(self, forms: Iterable[bytes]) -> None:
+        self._forms = [(form, form.translate(None, gaps.SQUEEZED)) for form in forms]
+        # the words of four bytes that the forms hold, gaps and what looks like them left out
+        self._words: set[int] = set()
+        for _, squeezed in self._forms:
+            for phase in range(min(_WORD, len(squeezed))):
+                view = memoryview(squeezed)[phase:]
+                self._words.update(view[: len(view) // _WORD * _WORD].cast("I"))
+
+    def hold(self, text: bytes, done: int) -> int:
+        """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
+        size = len(text)
+        tail = text[-2 * gaps.LONGEST :]
+        line = tail.rfind(b"\n") + 1
+        if not self._words or not (line or gaps.may_end(text)):
+            return size  # without a gap, it is as of other forms
+        squeezed = tail.translate(None, gaps.SQUEEZED)[-_WORD:]
+        if len(squeezed) < _WORD:
+            return size
+        if memoryview(squeezed).cast("I")[0] not in self._words and not (
+            0 < len(tail[line:].strip(gaps.SQUEEZED)) < _WORD
+        ):
+            return size
+        starts = (
+            start
+            for end in gaps.ends(text)
+            for form, parts in self._forms
+            if squeezed in parts or squeezed[-1:] in parts[: gaps.LEAST + _WORD]
+            for start in _starts(text, end, form, end < size)
+        )
+        return min((start for start in starts if start >= done), default=size)
+
+
+def _starts(text: bytes, end: int, form: bytes, in_gap: bool) -> Iterator[int]:
+    """Where ``form`` begins if a part of it ends at ``end``, just before a gap or within a line."""
+    last = text[end - 1 : end]
+    index = form.find(last) if last else -1
+    while 0 <= index < len(form) - 1:
+        pieces, missing = gaps.backwards(text, end, form, index + 1)
+        if pieces and gaps.may_begin(text, pieces, missing):
+            first = pieces[0][1] - pieces[0][0]
+            if len(pieces) > 1 or missing or (in_gap and first >= gaps.LEAST):
+                yield pieces[0][0]
+        index = form.find(last, index + 1)
