@@ -69,7 +69,9 @@ def test_an_exception_while_it_is_made_ready_leaves_it_whole() -> None:
         pass
 
     search = Literals([b"%031d" % number for number in range(200)])
-    part = search._everything
+    part = search._part(0)
+    assert not part._by_word
+    part = search._part((1 << len(search._telling)) - 1)
     whole = part._sampled
 
     def interrupted() -> object:

@@ -45,7 +45,7 @@ NOISE = random.Random(1).randbytes(1 << 20)  # noqa: S311 # the same in each run
 
 def forms(value: bytes, encoding: str = "utf-8") -> set[bytes]:
     """The forms of a value that are replaced."""
-    return set() if left_alone(value) else set(spelled(stripped(value), encoding))
+    return set() if left_alone(value) else spelled(stripped(value), encoding)[0]
 
 
 def mask(data: bytes, values: Mapping[str, bytes], encoding: str = "utf-8") -> bytes:
@@ -291,11 +291,11 @@ def reference(data: bytes, values: Mapping[str, bytes], encoding: str) -> list[b
     names: dict[bytes, str] = {}
     wanted = {name: stripped(value) for name, value in values.items() if not left_alone(value)}
     for name, value in wanted.items():
-        for form in spelled(value, encoding):
+        for form in spelled(value, encoding)[0]:
             names.setdefault(form[:HEAD], name)
     for name, value in wanted.items():
         for part in parts(value):
-            for form in spelled(part, encoding):
+            for form in spelled(part, encoding)[0]:
                 names.setdefault(form[:HEAD], name)
     names.pop(b"", None)
     parts_, literal, at = [], bytearray(), 0

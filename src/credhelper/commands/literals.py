@@ -6,7 +6,7 @@ spellings of each of up to some hundred values, in Python, where looking at sing
 the question. Two observations make it fast.
 
 A block of text lacks some bytes altogether, and asking whether ``Q`` is in 8 KiB takes 0.1 µs. A
-literal with a byte that the block lacks is not there. So it is asked for two dozen rare bytes, and
+literal with a byte that the block lacks is not there. So it is asked for a dozen rare bytes, and
 for each answer there is a part of the search with the literals that are left: none of a random key
 of letters, in most lines of a log.
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _WORD: Final = 4  # bytes
 _STRIDES: Final = (4, 8, 12, 16, 24, 32, 48, 64)
 _PIECE: Final = 19  # bytes between two breaks, at least
+_TELLING: Final = 12  # bytes that are asked for
 _PARTS: Final = 64  # for so many sets of bytes at most: blocks of one kind lack the same
 # in the order of how rare they are in what programs print
 _RARE: Final = b"\0%&\\^`~|$QXZJKYVWHBUGMLPjzqF"
@@ -54,11 +55,12 @@ class Literals:
     def __init__(self, whole: Iterable[bytes], broken: Iterable[bytes] = ()) -> None:
         self._whole = frozenset(whole)
         self._broken = frozenset(broken)
-        used = set().union(*self._whole, *self._broken)
-        telling = [byte for byte in _RARE if byte in used]
+        counts = {byte: sum(byte in text for text in self._whole) for byte in _RARE}
+        for byte in _RARE:
+            counts[byte] += sum(byte in text for text in self._broken)
+        telling = sorted(filter(counts.get, _RARE), key=lambda byte: -counts[byte])[:_TELLING]
         self._telling = tuple((1 << place, byte) for place, byte in enumerate(telling))
-        self._everything = _Part(self._whole, self._broken)
-        self._parts = {(1 << len(telling)) - 1: self._everything}
+        self._parts: dict[int, _Part] = {}
 
     def __repr__(self) -> str:
         return f"Literals({len(self._whole)} whole, {len(self._broken)} broken)"
@@ -82,7 +84,9 @@ class Literals:
     def _part(self, has: int) -> _Part:
         """The search for what can be in a block with those of the telling bytes alone."""
         if len(self._parts) >= _PARTS:
-            return self._everything
+            has = (1 << len(self._telling)) - 1
+            if has in self._parts:
+                return self._parts[has]
         lacks = bytes(byte for bit, byte in self._telling if not bit & has)
         part = _Part(
             [text for text in self._whole if len(text.translate(None, lacks)) == len(text)],
@@ -112,7 +116,12 @@ class _Part:
         self._texts += (
             (text, 2 * reach, False) for text in broken if min(len(text) // 2, _PIECE) >= reach
         )
-        self._words = {word for *_, word in self._sampled()}
+        self._words: set[int] = set()
+        for text, size, _ in self._texts:
+            window = memoryview(text)[-size:]
+            for phase in range(_WORD):
+                shifted = window[phase:]
+                self._words.update(shifted[: len(shifted) // _WORD * _WORD].cast("I"))
         self._by_word: dict[int, list[tuple[bytes, int, bool]]] = {}
 
     def _sampled(self) -> Iterator[tuple[bytes, int, bool, int]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from credhelper.commands.writers import (
     ENCODERS,
     ESCAPERS,
+    IN_KEYS,
     PLAIN,
     USUAL,
     as_it_is,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-    from credhelper.commands.writers import Writer
+    from credhelper.commands.writers import Row, Writer
 
 AS_IT_IS: Final = "as it is"
 LINES: Final = "broken over lines"
@@ -42,17 +43,16 @@ def spellings(value: bytes) -> dict[bytes, str]:
     None is empty, but one may be shorter than the value, as may be what its base64 has of it alone.
     """
     found = dict.fromkeys(as_it_is(value), AS_IT_IS)
-    plain = not value.translate(None, PLAIN)
     for label, write in ENCODERS:
         for text in write(value):
             found.setdefault(text, label)
-    for label, write in () if plain else ESCAPERS:
+    for label, write in _changing(value, ESCAPERS):
         for text in write(value):
             found.setdefault(text, label)
     if len(value) <= WRITTEN_AGAIN:
         inner = [*usual_base64(value)]
-        if not plain:
-            inner += (text for _, write in USUAL for text in write(value))
+        for _, write in _changing(value, USUAL):
+            inner += write(value)
         for text in dict.fromkeys(inner):
             if text != value:
                 for outer, label in _written_again(text):
@@ -61,26 +61,33 @@ def spellings(value: bytes) -> dict[bytes, str]:
     return found
 
 
+def _changing(value: bytes, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Those of the ``rows`` that may change it."""
+    if not value.translate(None, PLAIN):
+        return ()
+    if not value.translate(None, IN_KEYS):
+        return tuple(row for row in rows if row[0] in ("URL-quoted", "JSON-escaped"))
+    return rows
+
+
 def _written_again(text: bytes) -> Iterator[tuple[bytes, str]]:
     """What becomes of ``text``, which a writer has made of a value already."""
-    if text.translate(None, PLAIN):
-        for label, write in USUAL:
-            for outer in write(text):
-                if outer != text:
-                    yield outer, label
+    for label, write in _changing(text, USUAL):
+        for outer in write(text):
+            if outer != text:
+                yield outer, f"{label} twice"
     for outer in in_base64(text):
-        yield outer, "base64"
+        yield outer, "base64 twice"
 
 
 def ways(value: bytes) -> Iterator[Writer]:
     """Every way to one or more of the spellings of ``value``, for who wants only some of them."""
-    plain = not value.translate(None, PLAIN)
     yield as_it_is
-    for _, write in (*ENCODERS, *(() if plain else ESCAPERS)):
+    for _, write in (*ENCODERS, *_changing(value, ESCAPERS)):
         yield write
     again = [write for _, write in USUAL]
     if len(value) <= WRITTEN_AGAIN:
-        for first in (usual_base64, *(() if plain else again)):
+        for first in (usual_base64, *(write for _, write in _changing(value, USUAL))):
             for second in (in_base64, *again):
                 yield _one_after_the_other(first, second)
 

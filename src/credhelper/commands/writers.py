@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from typing import Final
 
     Writer = Callable[[bytes], Iterator[bytes]]
+    Row = tuple[str, Writer]  # with the label of what it writes
 
 _UNRESERVED: Final = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"  # RFC 3986, 2.3
 )
 PLAIN: Final = _UNRESERVED.rstrip(b"~")  # what every escaper leaves as it is
+IN_KEYS: Final = PLAIN + b"=+/:,@%"  # what all leave as it is but those for URLs and JSON
 _KEPT_IN_URLS: Final = (
     b"",
     b"/",  # urllib.parse.quote()
@@ -269,7 +271,7 @@ def usual_base64(value: bytes) -> Iterator[bytes]:
 
 
 # what changes every value
-ENCODERS: Final[tuple[tuple[str, Writer], ...]] = (
+ENCODERS: Final[tuple[Row, ...]] = (
     ("base64", in_base64),
     ("base64url", _in_base64url),
     ("hex", _in_hex),
@@ -278,7 +280,7 @@ ENCODERS: Final[tuple[tuple[str, Writer], ...]] = (
     ("UTF-16", _in_utf16),
 )
 # what changes values that hold more than PLAIN
-ESCAPERS: Final[tuple[tuple[str, Writer], ...]] = (
+ESCAPERS: Final[tuple[Row, ...]] = (
     ("URL-quoted", _in_urls),
     ("JSON-escaped", _in_json),
     ("escaped in source code", _in_repr),
@@ -290,7 +292,7 @@ ESCAPERS: Final[tuple[tuple[str, Writer], ...]] = (
     ("another encoding", _in_other_encodings),
 )
 # what they write most often: that is what is written again
-USUAL: Final[tuple[tuple[str, Writer], ...]] = (
+USUAL: Final[tuple[Row, ...]] = (
     ("JSON-escaped", _usual_json),
     ("escaped in source code", _usual_repr),
     ("URL-quoted", _usual_url),

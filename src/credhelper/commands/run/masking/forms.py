@@ -29,20 +29,17 @@ def stripped(value: bytes) -> bytes:
         return value.strip()
 
 
-def spelled(value: bytes, encoding: str) -> Iterator[bytes]:
-    """The forms of the whole ``value``; some more than once."""
-    for text in spellings.spellings(value):
-        if len(text) >= SHORTEST:
-            yield from _as_in(text, encoding)
-    yield from _all_as_in(_in_lines_of_base64(value), encoding)
-
-
-def layouts(value: bytes) -> Iterator[bytes]:
-    """The forms that are looked for with breaks in them too."""
-    if len(value) <= HEAD:
-        for text, label in spellings.spellings(value).items():
-            if label in _LAID_OUT and WRAPPED <= len(text) <= HEAD:
-                yield text
+def spelled(value: bytes, encoding: str) -> tuple[set[bytes], list[bytes]]:
+    """The forms of the whole ``value``, and those that are looked for with breaks in them too."""
+    texts = spellings.spellings(value)
+    every = {text for text in texts if len(text) >= SHORTEST}
+    every.update(_in_lines_of_base64(value))
+    laid_out = [
+        text
+        for text, label in texts.items()
+        if label in _LAID_OUT and WRAPPED <= len(text) <= HEAD and len(value) <= HEAD
+    ]
+    return {form for text in every for form in _as_in(text, encoding)}, laid_out
 
 
 def beginning(value: bytes, size: int = HEAD) -> bytes:

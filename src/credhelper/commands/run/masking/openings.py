@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _WORD: Final = 4  # bytes
+_FEW: Final = 32  # bytes of the end, which mostly tell enough
 _STUB: Final = 7  # bytes; a beginning of fewer is looked up as it is
 
 
@@ -78,15 +79,18 @@ class Gapped:
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
         size = len(text)
-        tail = text[-2 * gaps.LONGEST :]
-        line = tail.rfind(b"\n") + 1
-        if not self._words or not (line or gaps.may_end(text)):
+        if not self._words:
+            return size
+        tail, line = text[-_FEW:], text.rfind(b"\n", max(0, size - 2 * gaps.LONGEST)) + 1
+        if not (line or gaps.may_end(text)):
             return size  # without a gap, it is as of other forms
         squeezed = tail.translate(None, gaps.SQUEEZED)[-_WORD:]
         if len(squeezed) < _WORD:
-            return size
+            squeezed = text[-2 * gaps.LONGEST :].translate(None, gaps.SQUEEZED)[-_WORD:]
+            if len(squeezed) < _WORD:
+                return size
         if memoryview(squeezed).cast("I")[0] not in self._words and not (
-            0 < len(tail[line:].strip(gaps.SQUEEZED)) < _WORD
+            0 < len(text[line:][-_FEW:].strip(gaps.SQUEEZED)) < _WORD
         ):
             return size
         starts = (

@@ -18,9 +18,15 @@ LEAST: Final = 8  # bytes of a beginning or an end
 _DOTS: Final = b"..."
 _ELLIPSIS: Final = "…".encode()
 _CUT: Final = b"'+"  # rich: the string was cut, and how many characters are missing
+_STARTS: Final = b".\xe2\x80'"
 _NEAR: Final = (
     200  # bytes before the end of a block in which an ellipsis may matter to what follows
 )
+
+
+def has_marks(text: bytes) -> bool:
+    """Whether ``text`` may have any of the marks."""
+    return 0xE2 in text or 0x2E in text or 0x27 in text
 
 
 class Shortened:
@@ -39,14 +45,15 @@ class Shortened:
 
     def hold(self, text: bytes, done: int) -> int:
         """Where the end of ``text`` starts that may become such a place; its size for nowhere."""
-        size = len(text)
-        best = size
-        for mark in (_DOTS, _ELLIPSIS, _CUT):
-            for length in range(1, len(mark)):
-                if text.endswith(mark[:length]):
-                    begun = [start for start, *_ in self._begun(text, size - length)]
-                    best = min([best, *begun])
-        for mark in self._marks(text[-_NEAR:]):
+        best = size = len(text)
+        if text[-1:] in _STARTS:
+            for mark in (_DOTS, _ELLIPSIS, _CUT):
+                for length in range(1, len(mark)):
+                    if text.endswith(mark[:length]):
+                        begun = [start for start, *_ in self._begun(text, size - length)]
+                        best = min([best, *begun])
+        near = text[-_NEAR:]
+        for mark in self._marks(near) if has_marks(near) else ():
             end = text.rfind(mark) + len(mark)
             rest = text[end:]
             if rest and any(rest in form[:-1] for form in self._forms):

@@ -14,12 +14,11 @@ from credhelper.commands.run.masking.forms import (
     beginning,
     continuations,
     encoded,
-    layouts,
     spelled,
     stripped,
 )
 from credhelper.commands.run.masking.openings import Gapped, Openings
-from credhelper.commands.run.masking.shortened import Shortened
+from credhelper.commands.run.masking.shortened import Shortened, has_marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,17 +49,12 @@ class Vocabulary:
         wanted = [(name, stripped(value)) for name, value in values.items()]
         wanted = [(name, value) for name, value in wanted if value and not left_alone(value)]
         labels = {name: encoded(f"[credential {name}]", encoding) for name, _ in wanted}
+        wanted += [(name, part) for name, value in wanted for part in parts(value)]
         for name, value in wanted:
-            for form in layouts(value):
-                broken.setdefault(form)
-            for form in spelled(beginning(value), encoding):
+            every, laid_out = spelled(beginning(value), encoding)
+            broken.update(dict.fromkeys(laid_out))
+            for form in every:
                 self._add(form, labels[name], value)
-        for name, value in wanted:
-            for part in parts(value):
-                for form in layouts(part):
-                    broken.setdefault(form)
-                for form in spelled(beginning(part), encoding):
-                    self._add(form, labels[name], part)
         self._gaps = frozenset(broken)
         whole = [form for form in self._labels if form not in self._gaps]
         self._literals = Literals(whole, broken)
@@ -136,8 +130,7 @@ class Vocabulary:
         found: list[Found] = []
         within: dict[bytes, int] = {}  # up to where one is that was found already
         places = self._literals.places(text)
-        if len(places) > 1:
-            places.sort()
+        places.sort()
         for place, form, offset in places:
             if form not in self._gaps:
                 found.append((place, -len(form), form, [(place, place + len(form))]))
@@ -146,8 +139,9 @@ class Vocabulary:
                 if pieces:
                     within[form] = pieces[-1][1]
                     found.append((pieces[0][0], pieces[0][0] - pieces[-1][1], form, pieces))
-        for start, end, form in self._shortened.places(text):
-            found.append((start, start - end, form, [(start, end)]))
+        if has_marks(text):
+            for start, end, form in self._shortened.places(text):
+                found.append((start, start - end, form, [(start, end)]))
         found.sort(reverse=True)
         return found
 
