@@ -105,7 +105,7 @@ class Vocabulary:
                 if end == len(text) and not last:
                     hold = start  # what comes next tells
                     break
-                if not _stands_alone(text, start, end):
+                if not _stands_alone(text, start, end, after_another=bool(ready) and start == done):
                     continue
             runs = colours.runs(pieces) if colours else pieces
             ready += block[written : runs[0][0]], self._labels[form[:HEAD]]
@@ -172,9 +172,10 @@ def left_alone(value: bytes) -> str:
     )
 
 
-def _stands_alone(text: bytes, start: int, end: int) -> bool:
+def _stands_alone(text: bytes, start: int, end: int, *, after_another: bool) -> bool:
     """Whether no letter, digit or underscore is next to it."""
-    neighbours = text[max(0, start - 1) : start] + text[end : end + 1]
+    before = b"]" if after_another else text[max(0, start - 1) : start]
+    neighbours = before + text[end : end + 1]
     return not any(byte >= 0x80 or byte == 95 or chr(byte).isalnum() for byte in neighbours)
 
 
