@@ -43,6 +43,7 @@ __credhelper_option 'add put rotate import reseal' -l with-key -x -a 'auto host 
 __credhelper_option 'add put rotate import reseal' -l tpm2-device -r -F -d 'The TPM2 to use'
 __credhelper_option 'add put rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
 __credhelper_option 'add put rotate import reseal' -l not-after -x -d 'When it expires'
+__credhelper_option 'add put rotate import reseal remove' -l wait -x -d 'How long to wait for another command'
 
 __credhelper_option 'put list check leaks log report' -l json -d 'Print JSON'
 __credhelper_option 'list check' -l allow-null -d 'Let the null key pass'

@@ -1,27 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""Changing the store: installing and removing.
-
-A file changes only by a rename of a complete, verified and synced one, under a lock on the
-directory, so that a crash at any instruction leaves the old or the new credential whole.
-"""
+"""Changing the store: installing and removing, under a lock on its directory (``directory``)."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from credhelper import store
-from credhelper.errors import CredentialError, CredentialExists, CredentialNotFound, StoreFailed
+from credhelper.commands.directory import (
+    LEFTOVER_PREFIX,
+    Change,
+    NameTaken,
+    opened,
+    sweep_path,
+    sync,
+)
+from credhelper.errors import CredentialExists, CredentialNotFound, StoreFailed
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import Final
 
-# systemd's own manner of naming what is not finished: no glob of ImportCredential= matches it
-LEFTOVER_PREFIX: Final = ".#credhelper-"
+    from credhelper.commands.directory import Directory
+
+__all__ = [
+    "LEFTOVER_PREFIX",
+    "already_there",
+    "install",
+    "install_many",
+    "locked",
+    "make_durable",
+    "remove",
+    "sweep",
+]
+
+_MODE: Final = 0o600
 
 
 def install(
@@ -31,6 +46,7 @@ def install(
     *,
     replace: bool = False,
     modified_ns: int | None = None,
+    change: Change | None = None,
 ) -> None:
     """Puts ``blob`` into the store as ``name``, root:root 0600, whole or not at all.
 
@@ -39,9 +55,13 @@ def install(
     by default. Raises :class:`CredentialExists` without, :class:`CredentialNotFound` with
     ``replace``, and :class:`UnsafeStore`, :class:`StoreFailed`.
     """
-    replaced = (name,) if replace else ()
-    times = {} if modified_ns is None else {name: modified_ns}
-    install_many({name: blob}, lambda read: verify(read[name]), replaced, modified_ns=times)
+    install_many(
+        {name: blob},
+        lambda read: verify(read[name]),
+        (name,) if replace else (),
+        modified_ns={} if modified_ns is None else {name: modified_ns},
+        change=change,
+    )
 
 
 def install_many(
@@ -50,55 +70,26 @@ def install_many(
     replaced: Collection[str],
     *,
     modified_ns: Mapping[str, int] | None = None,
+    change: Change | None = None,
 ) -> None:
     """Puts all of ``blobs`` (by name) into the store, or none: as :func:`install` does each.
 
     Those in ``replaced`` have to be there, the others must not. What fails undoes what it did;
     a crash in between leaves the first of them new and the others old, each of them whole.
+    ``change`` tells how long to wait for others, and has signals wait from the first name on, to
+    the end of its context.
     """
-    with locked() as directory:
+    with locked(change) as directory:
         for name in blobs:
-            _check_whether_there(directory, name, name in replaced)
-        temporary = {name: LEFTOVER_PREFIX + os.urandom(8).hex() for name in blobs}
-        undo: list[Callable[[], None]] = []
-        failing = next(iter(blobs), "")
-        times = modified_ns or {}
+            there = store.exists(directory.descriptor, name)
+            if there and name not in replaced:
+                raise already_there(name)
+            if name in replaced and not there:
+                raise store.absent(name)
         try:
-            for failing in blobs:
-                time = times.get(failing)
-                _write_new(directory, temporary[failing], blobs[failing], time)
-            verify({name: _read_back(directory, temporary[name]) for name in blobs})
-            for failing in blobs:
-                undo.append(_take_name(directory, temporary[failing], failing, failing in replaced))
-            os.fsync(directory)
-        except BaseException as error:
-            _undo(undo, f"{store.WRITTEN}/{failing}")
-            if isinstance(error, FileExistsError) and not isinstance(error, CredentialError):
-                raise already_there(failing) from None
-            if isinstance(error, OSError) and not isinstance(error, CredentialError):
-                raise store.failure(error, f"{store.WRITTEN}/{failing}") from None
-            raise
-        finally:
-            _sweep_quietly(directory)
-
-
-def _undo(steps: list[Callable[[], None]], path: str) -> None:
-    try:
-        for step in reversed(steps):
-            step()
-    except OSError as error:
-        raise StoreFailed(
-            f"{path}: {error.strerror}, and what was done before cannot be undone",
-            "look at the disk, then see what stands there: sudo credhelper list --verify",
-        ) from None
-
-
-def _check_whether_there(directory: int, name: str, expected: bool) -> None:
-    there = store.exists(directory, name)
-    if there and not expected:
-        raise already_there(name)
-    if expected and not there:
-        raise store.absent(name)
+            directory.put(blobs, verify, replaced=replaced, modified_ns=modified_ns, change=change)
+        except NameTaken as taken:
+            raise already_there(taken.name) from None
 
 
 def already_there(name: str) -> CredentialExists:
@@ -109,25 +100,15 @@ def already_there(name: str) -> CredentialExists:
     )
 
 
-def _take_name(directory: int, temporary: str, name: str, replace: bool) -> Callable[[], None]:
-    """Gives the file ``temporary`` its ``name``; what undoes that."""
-    if not replace:  # a link refuses what is there, whoever put it there
-        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        return lambda: os.unlink(name, dir_fd=directory)
-    kept = LEFTOVER_PREFIX + os.urandom(8).hex()
-    os.link(name, kept, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    return lambda: os.rename(kept, name, src_dir_fd=directory, dst_dir_fd=directory)
-
-
-def remove(name: str) -> None:
+def remove(name: str, change: Change | None = None) -> None:
     """Removes ``name`` from ``/etc/credstore.encrypted``.
 
     Raises :class:`CredentialNotFound`, :class:`UnsafeStore` or :class:`StoreFailed`.
     """
-    with locked() as directory:
+    with locked(change) as directory, Change() as own:
+        (change or own).begin()
         try:
-            os.unlink(name, dir_fd=directory)
+            os.unlink(name, dir_fd=directory.descriptor)
         except FileNotFoundError:
             raise CredentialNotFound(
                 f"there is no credential {name} in {store.WRITTEN}", "see sudo credhelper list"
@@ -135,96 +116,64 @@ def remove(name: str) -> None:
         except OSError as error:
             raise store.failure(error, f"{store.WRITTEN}/{name}") from None
         try:
-            os.fsync(directory)
+            os.fsync(directory.descriptor)
         except OSError as error:
             raise StoreFailed(
-                f"{store.WRITTEN}/{name} is removed, but may come back with a power failure: "
-                f"{error.strerror}",
+                f"is removed, but may come back with a power failure: {error.strerror}",
                 "look at the disk, then see what is there: sudo credhelper list",
+                f"{store.WRITTEN}/{name}",
             ) from None
+
+
+def make_durable(blobs: Mapping[str, bytes], change: Change | None = None) -> None:
+    """Makes sure that ``blobs`` (by name) are what the store has on disk, whoever put them there.
+
+    That is the proof without which no plaintext is deleted. Raises :class:`StoreFailed`,
+    :class:`UnsafeStore` or :class:`CredentialNotFound`.
+    """
+    with locked(change) as directory:
+        for name, blob in blobs.items():
+            path = f"{store.WRITTEN}/{name}"
+            if store.read_at(directory.descriptor, store.WRITTEN, name).blob != blob:
+                raise StoreFailed("was changed meanwhile", "see what is there, then decide", path)
+            try:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+                file = os.open(name, flags, dir_fd=directory.descriptor)
+                try:
+                    os.fsync(file)
+                finally:
+                    os.close(file)
+            except OSError as error:
+                raise store.failure(error, path) from None
+        try:
+            os.fsync(directory.descriptor)
+            sync(os.path.dirname(store.WRITTEN))
+        except OSError as error:
+            raise store.failure(error, store.WRITTEN) from None
 
 
 def sweep() -> None:
     """Removes what an interrupted command left in the store, unless one is at work there now."""
+    sweep_path(store.WRITTEN)
+
+
+@contextmanager
+def locked(change: Change | None = None) -> Iterator[Directory]:
+    """The store, which nobody else changes meanwhile (flock(2)); made where it is missing.
+
+    Raises :class:`StoreFailed`, :class:`UnsafeStore` or :class:`NotPermitted`.
+    """
     try:
-        directory = store.open_directory(store.WRITTEN)
-    except (FileNotFoundError, CredentialError):
-        return
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _sweep_quietly(directory)
-    except OSError:  # somebody is at work there
-        return
-    finally:
-        os.close(directory)
-
-
-class _Lock:
-    """The store, open and locked; made where it is missing. The lock goes with the descriptor."""
-
-    def __enter__(self) -> int:
+        os.mkdir(store.WRITTEN, 0o700)
+        sync(os.path.dirname(store.WRITTEN))  # else a power failure could take all of it
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise store.failure(error, store.WRITTEN) from None
+    with opened(store.WRITTEN, _MODE, change) as directory:
         try:
-            os.mkdir(store.WRITTEN, 0o700)
-            _sync(os.path.dirname(store.WRITTEN))  # else a power failure could take all of it
-        except FileExistsError:
-            pass
+            if stat.S_IMODE(os.fstat(directory.descriptor).st_mode) != 0o700:
+                os.fchmod(directory.descriptor, 0o700)
         except OSError as error:
             raise store.failure(error, store.WRITTEN) from None
-        self._directory = store.open_directory(store.WRITTEN)
-        try:
-            fcntl.flock(self._directory, fcntl.LOCK_EX)
-            if stat.S_IMODE(os.fstat(self._directory).st_mode) != 0o700:
-                os.fchmod(self._directory, 0o700)
-        except BaseException as error:
-            os.close(self._directory)
-            if isinstance(error, OSError):
-                raise store.failure(error, store.WRITTEN) from None
-            raise
-        _sweep_quietly(self._directory)
-        return self._directory
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._directory)
-
-
-def locked() -> AbstractContextManager[int]:
-    """A descriptor of the store, which nobody else changes meanwhile (flock(2))."""
-    return _Lock()
-
-
-def _write_new(directory: int, name: str, data: bytes, modified_ns: int | None) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(name, flags, 0o600, dir_fd=directory)
-    try:
-        os.fchown(file, 0, 0)
-        os.fchmod(file, 0o600)  # whatever the umask took away
-        view = memoryview(data)
-        while view:
-            view = view[os.write(file, view) :]
-        if modified_ns is not None:
-            os.utime(file, ns=(modified_ns, modified_ns))
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _read_back(directory: int, name: str) -> bytes:
-    return store.read_at(directory, store.WRITTEN, name).blob
-
-
-def _sync(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sweep_quietly(directory: int) -> None:
-    """Removes leftovers; what keeps it from that shows where it matters, or to the next one."""
-    try:
-        for name in os.listdir(directory):
-            if name.startswith(LEFTOVER_PREFIX):
-                os.unlink(name, dir_fd=directory)
-    except OSError:
-        return
+        yield directory

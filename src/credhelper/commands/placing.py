@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import signal
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands.installing import LEFTOVER_PREFIX
+from credhelper.commands.directory import Change, Directory, NameTaken, opened
 from credhelper.errors import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -39,75 +36,47 @@ def read(path: Path) -> bytes | None:
         return file.read()
 
 
-def place(path: Path, data: bytes, mode: int, accept: Callable[[str], None] | None = None) -> None:
-    """Puts ``data`` at ``path``, root:root with ``mode``, durably.
+def place(
+    path: Path, data: bytes, mode: int, accept: Callable[[bytes], None] | None = None
+) -> None:
+    """Puts ``data`` at ``path``, root:root with ``mode``, durably; it may replace what is there.
 
-    ``accept`` gets the path of the complete file under another name, and raises where it is not
-    to be put in place. No signal ends this process between the new name and its way to the disk.
-    Raises :class:`CredentialError`; nothing has changed then.
+    ``accept`` gets the bytes as they were read back, and raises where they are not to be put in
+    place. No signal ends this process between the new name and its way to the disk. Raises
+    :class:`CredentialError`; nothing has changed then.
     """
-    with _locked(path) as directory:
-        temporary = LEFTOVER_PREFIX + os.urandom(8).hex()
+    there = read(path) is not None
+    with _changing(path, mode) as directory:
         try:
-            _write(directory, temporary, data, mode)
-            if accept:
-                accept(f"{path.parent}/{temporary}")
-            with _no_signals():
-                os.rename(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
-                os.fsync(directory)
-        except OSError as error:
-            if isinstance(error, CredentialError):
-                raise
-            raise _failed(path, error) from None
-        finally:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=directory)
+            directory.put(
+                {path.name: data},
+                lambda found: accept(found[path.name]) if accept else None,
+                replaced=(path.name,) if there else (),
+            )
+        except NameTaken:
+            raise CredentialError(f"{path} was made meanwhile", "run it again") from None
 
 
 def remove(path: Path) -> None:
     """Removes the file at ``path``, durably. Raises :class:`CredentialError`."""
-    with _locked(path) as directory:
+    with _changing(path) as directory, Change() as change:
+        change.begin()
         try:
-            with _no_signals():
-                os.unlink(path.name, dir_fd=directory)
-                os.fsync(directory)
+            os.unlink(path.name, dir_fd=directory.descriptor)
+            os.fsync(directory.descriptor)
         except OSError as error:
             raise _failed(path, error) from None
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """The directory of ``path``, locked; what an interrupted command left there is swept."""
+def _changing(path: Path, mode: int = 0o600) -> Iterator[Directory]:
     try:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
+        with opened(str(path.parent), mode) as directory:
+            yield directory
+    except FileNotFoundError as error:
+        if isinstance(error, CredentialError):
+            raise
         raise _failed(path.parent, error) from None
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        for name in os.listdir(directory):
-            if name.startswith(LEFTOVER_PREFIX):
-                os.unlink(name, dir_fd=directory)
-        yield directory
-    finally:
-        os.close(directory)
-
-
-@contextmanager
-def _no_signals() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _write(directory: int, name: str, data: bytes, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(name, flags, 0o600, dir_fd=directory), "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _failed(path: Path, error: OSError) -> CredentialError:

@@ -10,9 +10,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from credhelper.commands import installing, messages
+from credhelper.commands import directory, installing, messages, signals
 from credhelper.commands.cli import terminal
 from credhelper.commands.run import hardening
+from credhelper.commands.sudoers import DIRECTORY as DROP_INS
 from credhelper.commands.version import VERSION
 from credhelper.errors import CredentialError, NotPermitted, UsageError
 
@@ -90,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if argv is None else argv)
     hardening.open_standard_streams()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it takes the exit status of children
+    signals.end_like_an_interrupt()
     sys.exit(messages.finish(_run(arguments)))
 
 
@@ -112,6 +114,7 @@ def _run(arguments: Sequence[str]) -> int:
             )
         if parsed.verb != "check":  # which tells what was left over
             installing.sweep()
+            directory.sweep_path(DROP_INS)
         status: int = module(parsed.verb).run(parsed)
         return status
     except CredentialError as error:
@@ -124,8 +127,9 @@ def _run(arguments: Sequence[str]) -> int:
     except MemoryError:
         messages.error(f"{doing}: out of memory", "free some, then run it again")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         messages.error("interrupted", "what was in the store is whole; run it again")
-        return 130
+        installing.sweep()
+        return interrupt.status if isinstance(interrupt, signals.Interrupted) else 130
     except SystemExit as ended:  # after --help and --version
         return int(ended.code or 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
 from credhelper.commands import audit, installing, messages
-from credhelper.commands.cli import binding, value
+from credhelper.commands.cli import binding, changing, value
 from credhelper.errors import EncryptionFailed
 from credhelper.name import CredentialName
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from credhelper.commands.cli.binding import Bound
+    from credhelper.commands.directory import Change
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("name", metavar="NAME", help="the credential's name, such as my_api_key")
     value.add_options(parser)
     binding.add_options(parser)
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,10 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
     if store.present(name):  # before anything is asked of the user
         raise installing.already_there(name)
     secret, source = value.obtain(arguments)
-    blob = put(name, secret, binding.chosen(arguments))
-    messages.say(f"added {name}, bound to: {envelope.binding(blob).label}")
-    if arguments.delete_source and source:
-        delete_source(source)
+    with changing.change(arguments) as change:
+        blob = put(name, secret, binding.chosen(arguments), change)
+        messages.say(f"added {name}, bound to: {envelope.binding(blob).label}")
+        if arguments.delete_source and source:
+            changing.delete_source(source, {name: blob}, change)
     return 0
 
 
@@ -48,7 +51,14 @@ def checked_name(text: str) -> CredentialName:
     return name
 
 
-def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = False) -> bytes:
+def put(
+    name: CredentialName,
+    secret: bytes,
+    bound: Bound,
+    change: Change | None = None,
+    *,
+    replace: bool = False,
+) -> bytes:
     """Seals, verifies what the disk gives back, and stores; the sealed credential."""
 
     def verify(read_back: bytes) -> None:
@@ -56,7 +66,7 @@ def put(name: CredentialName, secret: bytes, bound: Bound, *, replace: bool = Fa
             raise another_value(name)
 
     blob = bound.seal(name, secret)
-    installing.install(name, blob, verify, replace=replace)
+    installing.install(name, blob, verify, replace=replace, change=change)
     audit.store_changed("rotate" if replace else "add", [name])
     return blob
 
@@ -66,14 +76,4 @@ def another_value(name: str) -> EncryptionFailed:
     return EncryptionFailed(
         f"credential {name} does not unseal to the value that was given",
         "nothing has changed; look at the disk and the TPM, then try again",
-    )
-
-
-def delete_source(source: value.Source) -> None:
-    """Removes the plaintext file and says what that is worth."""
-    source.delete()
-    messages.say(f"removed {messages.one_line(source.path)}")
-    messages.warn(
-        "on an SSD, a snapshot, a journal or a backup its blocks may live on",
-        "where that matters, have the provider revoke this key and rotate to a new one",
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, hostkey, sealing, store
 from credhelper.commands import audit, dotenv_import, installing, messages
-from credhelper.commands.cli import add, binding, value
+from credhelper.commands.cli import add, binding, changing
+from credhelper.commands.source import Source
 from credhelper.errors import (
     CredentialError,
     CredentialExists,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from credhelper.commands.cli.binding import Bound
+    from credhelper.commands.directory import Change
     from credhelper.commands.dotenv_import import Item
 
 _PASSING = (NotPermitted, SealingTimeout, StoreFailed, TPMLockedOut)
@@ -53,11 +55,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
     binding.add_options(parser)
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Seals, verifies and stores all; raises what keeps it from that."""
-    source = value.Source(arguments.file)
+    source = Source(arguments.file)
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
     plan = dotenv_import.plan(source.value, selected)
     for text in plan.notes:
@@ -79,13 +82,15 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for name in clashes:
         bound.tell_of_expiry(name, there[name])
-    if not arguments.dry_run and changed:
-        _install(changed, there, bound)
-    _tell(plan.items, same, clashes, dry=arguments.dry_run)
-    messages.say("\nto declare them, put this into the script:\n")
-    messages.say(dotenv_import.metadata_block(plan.items), end="")
-    if arguments.delete_source and not arguments.dry_run:
-        add.delete_source(source)
+    with changing.change(arguments) as change:
+        sealed = {name: blob for name, blob in there.items() if name in same}
+        if not arguments.dry_run and changed:
+            sealed |= _install(changed, there, bound, change)
+        _tell(plan.items, same, clashes, dry=arguments.dry_run)
+        messages.say("\nto declare them, put this into the script:\n")
+        messages.say(dotenv_import.metadata_block(plan.items), end="")
+        if arguments.delete_source and not arguments.dry_run:
+            changing.delete_source(source, sealed, change)
     return 0
 
 
@@ -110,7 +115,10 @@ def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound:
     return {item.name for item in items if values.get(item.name) == item.value}
 
 
-def _install(items: list[Item], there: Mapping[str, bytes], bound: Bound) -> None:
+def _install(
+    items: list[Item], there: Mapping[str, bytes], bound: Bound, change: Change
+) -> dict[str, bytes]:
+    """Seals, verifies and stores all of ``items``, or none; the sealed credentials."""
     values: dict[str, bytes] = {item.name: item.value for item in items}
     blobs: dict[str, bytes] = {
         item.name: _binding(bound, there.get(item.name)).seal(item.name, item.value)
@@ -128,8 +136,9 @@ def _install(items: list[Item], there: Mapping[str, bytes], bound: Bound) -> Non
             if result != values[name]:
                 raise add.another_value(name)
 
-    installing.install_many(blobs, verify, there.keys() & blobs.keys())
+    installing.install_many(blobs, verify, there.keys() & blobs.keys(), change=change)
     audit.store_changed("import", blobs)
+    return blobs
 
 
 def _binding(bound: Bound, old: bytes | None) -> Bound:

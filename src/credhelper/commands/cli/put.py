@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
 from credhelper.commands import audit, installing, messages
-from credhelper.commands.cli import add, binding, terminal, value
+from credhelper.commands.cli import add, binding, changing, terminal, value
 from credhelper.errors import (
     CredentialError,
     CredentialExists,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import argparse
 
     from credhelper.commands.cli.binding import Bound
+    from credhelper.commands.directory import Change
     from credhelper.store import Sealed
 
 _DESCRIPTION = """\
@@ -83,6 +84,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--json", action="store_true", help="print JSON")
     value.add_options(parser)
     binding.add_options(parser)
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,11 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
         wanted = {name: secret}
     bound = binding.chosen(arguments)
     steps = _steps(wanted, bound)
-    if not arguments.dry_run:
-        steps = _put(steps, bound)
-    _tell(steps, arguments)
-    if arguments.delete_source and source and not arguments.dry_run:
-        add.delete_source(source)
+    with changing.change(arguments) as change:
+        if not arguments.dry_run:
+            steps = _put(steps, bound, change)
+        _tell(steps, arguments)
+        if arguments.delete_source and source and not arguments.dry_run:
+            changing.delete_source(source, {step.name: step.blob for step in steps}, change)
     return 0
 
 
@@ -157,7 +160,7 @@ def _needed(
     return RESEALED if asked and asked != envelope.binding(old.blob).with_key else UNCHANGED
 
 
-def _put(steps: list[_Step], bound: Bound) -> list[_Step]:
+def _put(steps: list[_Step], bound: Bound, change: Change) -> list[_Step]:
     """Seals, verifies what the disk gives back, and stores all or none; the steps as taken."""
     taken = {step.name: _sealed(step, bound) for step in steps if step.change != UNCHANGED}
     if not taken:
@@ -182,11 +185,12 @@ def _put(steps: list[_Step], bound: Bound) -> list[_Step]:
                 for name, step in taken.items()
                 if step.old and step.change == RESEALED
             },
+            change=change,
         )
     except CredentialExists:
         raise StoreFailed("a credential was added meanwhile", "run it again") from None
-    for change, operation in _OPERATIONS.items():
-        if names := [name for name, step in taken.items() if step.change == change]:
+    for kind, operation in _OPERATIONS.items():
+        if names := [name for name, step in taken.items() if step.change == kind]:
             audit.store_changed(operation, names)
     return [taken.get(step.name) or _kept(step) for step in steps]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import store
 from credhelper.commands import audit, installing, messages
-from credhelper.commands.cli import terminal
+from credhelper.commands.cli import changing, terminal
 from credhelper.errors import CredentialNotFound, UsageError
 from credhelper.name import shown
 
@@ -23,6 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("name", metavar="NAME", help="the credential's name")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         ):
             messages.error(f"{messages.one_line(name)} was not removed")
             return 1
-    installing.remove(name)
-    audit.store_changed("remove", [name])
-    messages.say(f"removed {messages.one_line(name)}")
+    with changing.change(arguments) as change:
+        installing.remove(name, change)
+        audit.store_changed("remove", [name])
+        messages.say(f"removed {messages.one_line(name)}")
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
 from credhelper.commands import audit, expiry, installing, inventory, messages
-from credhelper.commands.cli import binding
+from credhelper.commands.cli import binding, changing
 from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
 from credhelper.name import CredentialName
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from credhelper.commands.cli.binding import Bound
+    from credhelper.commands.directory import Change
 
 _DESCRIPTION = """\
 Seal credentials anew with the same value: after a new TPM was added, before a firmware update, to
@@ -35,6 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--dry-run", action="store_true", help="unseal and say what would be done, no more"
     )
     binding.add_options(parser)
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,9 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         for name in names:
             try:
-                said = _reseal(name, bound, allow_null=not arguments.all, dry=arguments.dry_run)
-                messages.say(said)
-                done += 1
+                # Control-C ends the loop, but none of those in it half way
+                with changing.change(arguments, resume=True) as change:
+                    messages.say(_reseal(name, bound, arguments, change))
+                    done += 1
             except CredentialError as error:
                 failed += 1
                 messages.error(error)
@@ -74,11 +77,11 @@ def _names(arguments: argparse.Namespace) -> list[str]:
     return [entry.name for entry in written]
 
 
-def _reseal(name: str, wanted: Bound, *, allow_null: bool, dry: bool) -> str:
+def _reseal(name: str, wanted: Bound, arguments: argparse.Namespace, change: Change) -> str:
     """Reseals ``name``; what to say about it."""
     old = store.read_written(name)
     value, end = expiry.unseal(
-        name, old.blob, allow_null=allow_null, tpm2_device=wanted.tpm2_device
+        name, old.blob, allow_null=not arguments.all, tpm2_device=wanted.tpm2_device
     )
     was = envelope.binding(old.blob)
     bound = wanted.like(old.blob)
@@ -88,7 +91,7 @@ def _reseal(name: str, wanted: Bound, *, allow_null: bool, dry: bool) -> str:
     if end is not None and not wanted.not_after:
         bound = replace(bound, not_after=f"@{end}")
         expires = f"; expires as before: {expiry.shown(end)}"
-    if dry:
+    if arguments.dry_run:
         return f"would reseal {name}, bound to: {was.label}, with key: {bound.with_key}{expires}"
 
     def verify(read_back: bytes) -> None:
@@ -103,7 +106,8 @@ def _reseal(name: str, wanted: Bound, *, allow_null: bool, dry: bool) -> str:
             )
 
     blob = bound.seal(name, value)
-    installing.install(name, blob, verify, replace=True, modified_ns=old.status.st_mtime_ns)
+    times = old.status.st_mtime_ns  # its value is no younger
+    installing.install(name, blob, verify, replace=True, modified_ns=times, change=change)
     audit.store_changed("reseal", [name])
     now = envelope.binding(blob).label
     return f"resealed {name}, bound to: {now}, before: {was.label}{expires}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
 from credhelper.commands import messages
-from credhelper.commands.cli import add, binding, terminal, value
+from credhelper.commands.cli import add, binding, changing, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
 
@@ -26,6 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("name", metavar="NAME", help="the credential's name")
     value.add_options(parser)
     binding.add_options(parser)
+    changing.add_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,14 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
         bound = bound.like(old.blob)
         bound.tell_of_expiry(name, old.blob)
     secret, source = value.obtain(arguments)
-    now = envelope.binding(add.put(name, secret, bound, replace=True)).label
-    before = f", before: {was or 'damaged'}" if now != was else ""
-    messages.say(
-        f"rotated {name}, bound to: {now}{before}; "
-        f"age of the value before: {terminal.age(old.status.st_mtime)}"
-    )
-    if arguments.delete_source and source:
-        add.delete_source(source)
+    with changing.change(arguments) as change:
+        blob = add.put(name, secret, bound, change, replace=True)
+        now = envelope.binding(blob).label
+        before = f", before: {was or 'damaged'}" if now != was else ""
+        messages.say(
+            f"rotated {name}, bound to: {now}{before}; "
+            f"age of the value before: {terminal.age(old.status.st_mtime)}"
+        )
+        if arguments.delete_source and source:
+            changing.delete_source(source, {name: blob}, change)
     return 0
 
 

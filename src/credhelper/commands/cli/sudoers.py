@@ -165,9 +165,9 @@ def _root_owned(path: str) -> str:
     return opened.path
 
 
-def _require_accepted(path: str) -> None:
+def _require_accepted(text: bytes) -> None:
     try:
-        checked = program.run(_VISUDO, "--check", f"--file={path}")
+        checked = program.run(_VISUDO, "--check", "--file=-", stdin=text)
     except OSError as error:
         raise CredentialError(f"{_VISUDO}: {error.strerror}", "install sudo") from None
     if checked.returncode:

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""What every verb that changes the store does alike: waiting for others, deleting a source."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from credhelper.commands import lock, messages
+from credhelper.commands.directory import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from credhelper.commands.source import Source
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--wait`` to a verb's parser."""
+    parser.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=lock.WAIT_SECONDS,
+        help="how long to wait for another command that changes the store (default: %(default)g)",
+    )
+
+
+def change(arguments: argparse.Namespace, *, resume: bool = False) -> Change:
+    """The change that the command line asks for."""
+    return Change(arguments.wait, messages.note, resume=resume)
+
+
+def delete_source(source: Source, sealed: Mapping[str, bytes], change: Change) -> None:
+    """Removes the plaintext file once ``sealed`` (by name) is on disk; says what that is worth."""
+    source.delete(sealed, change)
+    messages.say(f"removed {messages.one_line(source.path)}")
+    messages.warn(
+        "on an SSD, a snapshot, a journal or a backup its blocks may live on",
+        "where that matters, have the provider revoke this key and rotate to a new one",
+    )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
