@@ -18,7 +18,7 @@ from credhelper.errors import (
     NotPermitted,
     StoreFailed,
 )
-from credhelper.name import CredentialName
+from credhelper.name import CredentialName, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
                 if value is not None:
                     _values[name] = value
                     continue
+                value = store.given(name)
+                if value is not None:
+                    _take(name, value)
+                    continue
                 blobs[name] = store.read(name).blob
             except CredentialError as error:
                 errors.append(_explained(error, name))
@@ -87,11 +91,16 @@ def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
             if isinstance(result, CredentialError):
                 errors.append(result)
                 continue
-            _values[unsealed] = result
-            for observer in _observers:
-                observer(unsealed, result)
-            _record(unsealed)
+            _take(unsealed, result)
     return errors
+
+
+def _take(name: str, value: bytes) -> None:
+    """Keeps a value that nobody handed to this process, and tells of it."""
+    _values[name] = value
+    for observer in _observers:
+        observer(name, value)
+    _record(name)
 
 
 def _record(name: str) -> None:
@@ -165,7 +174,8 @@ def _explained(error: CredentialError, name: str) -> CredentialError:
     if directory:
         return CredentialNotFound(
             f"credential {name} is not in $CREDENTIALS_DIRECTORY",
-            f"declare it: credhelper-decrypt-run -c {name}, the script's inline metadata, or "
+            f"declare it: credhelper-decrypt-run -c {quoted(name)}, the script's "
+            f"inline metadata, or "
             f"LoadCredentialEncrypted={name} in the unit",
         )
     return error

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: MIT
 """Programs run side by side, their input and output through pipes, each with a time limit.
 
-``subprocess`` in a fraction of its start-up time, for the one program that is always needed.
+``subprocess`` in a fraction of its start-up time, for the one program that is always needed. The
+calls are the C module's: what gevent puts in the place of ``os.close`` and others comes back late.
 """
 
 from __future__ import annotations
 
-import os
+import posix
 import select
 import time
+from _signal import (
+    SIG_BLOCK,
+    SIG_IGN,
+    SIG_SETMASK,
+    SIGPIPE,
+    getsignal,
+    pthread_sigmask,
+    sigtimedwait,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,22 +65,22 @@ class Process:
                 mine, other = (write_end, read_end) if descriptor == 0 else (read_end, write_end)
                 self._pipes[mine] = (None, self.stdout, self.stderr)[descriptor]
                 theirs.append(other)
-                os.set_blocking(mine, False)
-            self._pid = os.posix_spawn(
+                posix.set_blocking(mine, False)
+            self._pid = posix.posix_spawn(
                 argv[0],
                 argv,
                 environment,
-                file_actions=[(os.POSIX_SPAWN_DUP2, end, fd) for fd, end in enumerate(theirs)],
+                file_actions=[(posix.POSIX_SPAWN_DUP2, end, fd) for fd, end in enumerate(theirs)],
                 setsigmask=(),
                 setsigdef=_EVERY_SIGNAL,
             )
         except BaseException:
             for end in self._pipes:
-                os.close(end)
+                posix.close(end)
             raise
         finally:
             for end in theirs:
-                os.close(end)
+                posix.close(end)
         self._deadline = time.monotonic() + time_limit
         self._write(next(iter(self._pipes)))  # most inputs fit in the pipe: gone at once
 
@@ -88,7 +98,7 @@ class Process:
             self._close(end)
         if self.status is None and self._pid:
             try:
-                os.kill(self._pid, _SIGKILL)
+                posix.kill(self._pid, _SIGKILL)
             except ProcessLookupError:  # SIGCHLD is ignored: the kernel reaped it
                 self._pid = 0
                 return
@@ -98,7 +108,7 @@ class Process:
     def _write(self, end: int) -> None:
         try:
             while self._input:
-                self._input = self._input[os.write(end, self._input[:_CHUNK_BYTES]) :]
+                self._input = self._input[_write(end, self._input[:_CHUNK_BYTES]) :]
         except BlockingIOError:
             return
         except BrokenPipeError:  # it stopped reading: what it says on stderr tells why
@@ -106,7 +116,7 @@ class Process:
         self._close(end)
 
     def _read(self, end: int, into: bytearray) -> None:
-        data = os.read(end, _CHUNK_BYTES)
+        data = posix.read(end, _CHUNK_BYTES)
         if not data:
             self._close(end)
         elif into is self.stdout or len(into) < _STDERR_BYTES:
@@ -114,14 +124,14 @@ class Process:
 
     def _close(self, end: int) -> None:
         del self._pipes[end]
-        os.close(end)
+        posix.close(end)
 
     def _reap(self, seconds: float) -> bool:
         """Whether it ends within ``seconds``; learns its status."""
         try:
             if not _ends(self._pid, seconds):
                 return False
-            self.status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+            self.status = posix.waitstatus_to_exitcode(posix.waitpid(self._pid, 0)[1])
         except ChildProcessError:
             self._pid = 0
         return True
@@ -174,7 +184,7 @@ def wait_any(processes: Iterable[Process]) -> list[Process]:
 def _ends(pid: int, seconds: float) -> bool:
     """Whether the child ``pid`` ends within ``seconds``."""
     try:
-        end = os.pidfd_open(pid)
+        end = posix.pidfd_open(pid)
     except OSError:  # it is reaped, or there is no descriptor: waitpid(2) tells
         return True
     try:
@@ -182,12 +192,26 @@ def _ends(pid: int, seconds: float) -> bool:
         poll.register(end, select.POLLIN)
         return bool(poll.poll(max(0, seconds) * 1000))
     finally:
-        os.close(end)
+        posix.close(end)
+
+
+def _write(end: int, data: memoryview) -> int:
+    """write(2), where a reader that has gone is an error, and no signal that ends the caller."""
+    if getsignal(SIGPIPE) == SIG_IGN:  # as Python starts
+        return posix.write(end, data)
+    before = pthread_sigmask(SIG_BLOCK, (SIGPIPE,))
+    try:
+        return posix.write(end, data)
+    except BrokenPipeError:
+        sigtimedwait((SIGPIPE,), 0)  # it is this thread's: taken back before it is let through
+        raise
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
 
 
 def _pipe() -> tuple[int, int]:
     """A pipe whose descriptors are above the standard ones, even where those are closed."""
-    ends = os.pipe()
+    ends = posix.pipe()
     if min(ends) > 2:
         return ends
     import fcntl  # seldom needed, and a shared object of its own
@@ -196,5 +220,5 @@ def _pipe() -> tuple[int, int]:
         lifted = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends]
     finally:
         for end in ends:
-            os.close(end)
+            posix.close(end)
     return lifted[0], lifted[1]

@@ -25,6 +25,7 @@ from credhelper.errors import (
     TPMUnavailable,
     WrongMachine,
 )
+from credhelper.name import quoted
 
 _SEAL_AGAIN: Final = "seal it anew from the source: sudo credhelper rotate {name}"
 _NO_TPM: Final = (
@@ -167,11 +168,11 @@ def damaged(cause: DamagedCredential, name: str) -> DamagedCredential:
     """The error for what is no sealed credential at all, for which systemd-creds is not asked."""
     subject = f"credential {name}"
     if cause.pretty:
-        hint = f"see the command that makes one of it: sudo credhelper check {name}"
+        hint = f"see the command that makes one of it: sudo credhelper check {quoted(name)}"
         error = DamagedCredential(f"cannot be read from there: {cause.problem}", hint, subject)
         error.pretty = True
         return error
-    hint = f"restore the file, or {_SEAL_AGAIN.format(name=name)}"
+    hint = f"restore the file, or {_SEAL_AGAIN.format(name=quoted(name))}"
     return DamagedCredential(f"is damaged: {cause.problem}", hint, subject)
 
 
@@ -180,7 +181,7 @@ def error(text: str, name: str, failure: type[CredentialError]) -> CredentialErr
     subject = f"credential {name}"
     for needle, kind, reason, hint in _REFUSALS:
         if needle in text:
-            found = kind(reason, hint.format(name=name), subject)
+            found = kind(reason, hint.format(name=quoted(name)), subject)
             if isinstance(found, NameMismatch):
                 found.embedded = text.partition("name '")[2].partition("'")[0]
             return found

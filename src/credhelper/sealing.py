@@ -8,6 +8,7 @@ refuses becomes a typed error (see ``refusals``).
 from __future__ import annotations
 
 import errno
+import os
 
 from credhelper import envelope, hostkey
 from credhelper.errors import (
@@ -117,6 +118,24 @@ def unseal_many(
     return unsealing.results(progress)
 
 
+def nameless(
+    blobs: Mapping[str, bytes],
+    *,
+    allow_null: bool = False,
+    tpm2_device: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> set[str]:
+    """Those of ``blobs`` (by file name) that have no embedded name: they unseal under any.
+
+    Whoever may write the store could put one in another's place. Each is unsealed under a name
+    that no other has.
+    """
+    unsealing = Unsealing(
+        blobs, allow_null=allow_null, tpm2_device=tpm2_device, under=os.urandom(16).hex()
+    )
+    return {name for name, value in unsealing.results(progress).items() if isinstance(value, bytes)}
+
+
 class Unsealing:
     """Sealed credentials on their way to being unsealed, while the caller does something else.
 
@@ -132,8 +151,10 @@ class Unsealing:
         allow_null: bool = False,
         tpm2_device: str = "",
         timestamp: str = "",
+        under: str = "",
     ) -> None:
-        """Starts as many as may run side by side."""
+        """Starts as many as may run side by side; ``under`` stands for each one's own name."""
+        self._under = under
         self._results: dict[str, bytes | CredentialError] = {}
         self._running: dict[Process, str] = {}
         self._lanes = (_Lane(_SIDE_BY_SIDE), _Lane(1))
@@ -202,7 +223,9 @@ class Unsealing:
             while lane.waiting and len(lane.running) < lane.width:
                 name, blob = lane.waiting.pop(0)
                 try:
-                    process = _process([*self._argv, f"--name={name}", "-", "-"], blob)
+                    process = _process(
+                        [*self._argv, f"--name={self._under or name}", "-", "-"], blob
+                    )
                 except CredentialError as error:
                     if self._running:  # few descriptors or processes: one after the other then
                         lane.waiting.insert(0, (name, blob))

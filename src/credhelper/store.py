@@ -19,6 +19,7 @@ from credhelper.errors import (
     StoreFailed,
     UnsafeStore,
 )
+from credhelper.name import quoted
 from credhelper.sealing import MAXIMUM_BLOB_BYTES
 
 TYPE_CHECKING = False
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 WRITTEN: Final = "/etc/credstore.encrypted"
+# what the firmware, the boot loader or a container's manager gave: systemd.system-credentials(7)
+SYSTEM: Final = "/run/credentials/@system"
+SYSTEM_SEALED: Final = "/run/credentials/@encrypted"
 SEARCHED: Final = (
+    SYSTEM_SEALED,
     WRITTEN,
     "/run/credstore.encrypted",
     "/usr/local/lib/credstore.encrypted",
@@ -37,15 +42,36 @@ _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Sealed:
-    """A sealed credential as it was read: its ``blob``, its ``path``, and the file's status."""
+    """A file of the store as it was found: where it is, its ``status``, and what it holds.
 
-    __slots__ = ("blob", "name", "path", "status")
+    ``blob`` is the sealed credential; empty where it could not be read, and ``error`` says why.
+    """
 
-    def __init__(self, name: str, path: str, blob: bytes, status: os.stat_result) -> None:
+    __slots__ = ("blob", "directory", "error", "name", "status")
+
+    def __init__(
+        self,
+        name: str,
+        directory: str,
+        status: os.stat_result,
+        blob: bytes,
+        error: CredentialError | None = None,
+    ) -> None:
         self.name = name
-        self.path = path
-        self.blob = blob
+        self.directory = directory
         self.status = status
+        self.blob = blob
+        self.error = error
+
+    @property
+    def path(self) -> str:
+        """The whole path."""
+        return f"{self.directory}/{self.name}"
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the commands can change it: whether it is in ``/etc``."""
+        return self.directory == WRITTEN
 
 
 def read(name: str) -> Sealed:
@@ -67,8 +93,26 @@ def read(name: str) -> Sealed:
             os.close(descriptor)
     raise CredentialNotFound(
         f"there is no credential {name}",
-        f"add it: sudo credhelper add {name}; what is there: sudo credhelper list",
+        f"add it: sudo credhelper add {quoted(name)}; what is there: sudo credhelper list",
     )
+
+
+def given(name: str) -> bytes | None:
+    """The value of the system credential ``name``, which is not sealed; None where there is none.
+
+    Units with ``ImportCredential=`` see it before any other. Raises :class:`UnsafeStore` or
+    :class:`StoreFailed`.
+    """
+    try:
+        descriptor = open_directory(SYSTEM)
+    except (FileNotFoundError, NotPermitted):  # root's alone
+        return None
+    try:
+        return read_at(descriptor, SYSTEM, name).blob
+    except CredentialNotFound:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def read_written(name: str) -> Sealed:
@@ -91,14 +135,15 @@ def read_at(descriptor: int, directory: str, name: str) -> Sealed:
     try:
         file = os.open(name, _FILE_FLAGS, dir_fd=descriptor)
     except FileNotFoundError:
-        raise CredentialNotFound(f"there is no {path}", f"sudo credhelper add {name}") from None
+        hint = f"sudo credhelper add {quoted(name)}"
+        raise CredentialNotFound(f"there is no {path}", hint) from None
     except OSError as error:
         raise failure(error, path) from None
     try:
         status = os.fstat(file)
         if problem := file_danger(status):
             raise UnsafeStore(problem, f"look at it; where it is yours: {_mend(path)}", path)
-        return Sealed(name, path, _read_all(file, path), status)
+        return Sealed(name, directory, status, _read_all(file, path))
     finally:
         os.close(file)
 
@@ -122,7 +167,7 @@ def file_danger(status: os.stat_result) -> str:
 def absent(name: str) -> CredentialNotFound:
     """The error for a name that ``/etc/credstore.encrypted`` does not have."""
     return CredentialNotFound(
-        f"there is no credential {name} in {WRITTEN}", f"add it: sudo credhelper add {name}"
+        f"there is no credential {name} in {WRITTEN}", f"add it: sudo credhelper add {quoted(name)}"
     )
 
 
@@ -147,8 +192,11 @@ def open_directory(path: str) -> int:
     Raises ``FileNotFoundError`` as it is, :class:`UnsafeStore`, :class:`NotPermitted` and
     :class:`StoreFailed`.
     """
+    flags = _DIRECTORY_FLAGS
+    if path in (SYSTEM, SYSTEM_SEALED):  # where systemd may have put a link to a manager's own
+        flags &= ~os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, _DIRECTORY_FLAGS)
+        descriptor = os.open(path, flags)
     except FileNotFoundError:
         raise
     except NotADirectoryError:

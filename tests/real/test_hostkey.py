@@ -129,7 +129,7 @@ def test_why_systemd_creds_cannot_be_started(
     def refused(*_: object, **__: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("credhelper.process.os.posix_spawn", refused)
+    monkeypatch.setattr("credhelper.process.posix.posix_spawn", refused)
     with pytest.raises(kind) as caught:
         sealing.seal("my_api_key", b"sk", with_key="null")
     assert isinstance(caught.value, errors.CredentialError)

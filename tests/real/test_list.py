@@ -75,10 +75,11 @@ def test_what_is_wrong_with_files(credhelper: Runs, sealed: Callable[..., Path])
         "text": ["is not base64, as a sealed credential is"],
         "short": ["is too short for a sealed credential"],
         "large": ["is larger than any credential"],
-        "link": ["is not a regular file"],
+        "link": ["is a symbolic link"],
         "fifo": ["is not a regular file"],
         "directory": ["is not a regular file"],
         "with space.cred": ["holds ' '"],
+        ".hidden": ["begins with '.'", "may be read by others (mode 0644)", "is empty"],
         "it's": ['holds "\'"'],
     }
 

@@ -3,22 +3,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 import credhelper
-from credhelper import loading
+from credhelper import loading, sealing
 from tests.real import tracing
-from tests.real.conftest import OTHER_STORES, STORE, Finished
+from tests.real.conftest import OTHER_STORES, STORE, SYSTEMD_CREDS, Finished, Runs, unseal
 
 VALUE: Final = "sk-" + os.urandom(24).hex()
 
@@ -379,3 +381,145 @@ def test_many_threads_of_many_names(sealed: Callable[..., Path]) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_under_gevent(sealed: Callable[..., Path], script: Callable[..., Finished]) -> None:
+    """Whose os.close comes back late: systemd-creds would wait for the end of its input."""
+    for name in ("a", "b", "c"):
+        sealed(name, f"{name}-{VALUE}")
+    finished = script("""
+        from gevent import monkey; monkey.patch_all()
+        import gevent, time
+        from credhelper import load
+        begun = time.monotonic()
+        jobs = gevent.joinall([gevent.spawn(load, name) for name in "abc"], raise_error=True)
+        print(*sorted(job.value for job in jobs), time.monotonic() - begun < 30)
+    """)
+    assert finished.out == f"a-{VALUE} b-{VALUE} c-{VALUE} True\n", finished.err
+
+
+@pytest.mark.parametrize("size", [10, 800_000])
+def test_with_sigpipe_at_its_default_a_systemd_creds_that_ends_early_is_an_error(
+    sealed: Callable[..., Path], script: Callable[..., Finished], size: int
+) -> None:
+    """As command-line programs set it; false(1) stands for a systemd-creds that reads nothing."""
+    sealed("a", b"x" * size)
+    finished = script("""
+        import signal
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        from credhelper import CredentialError, load, sealing
+        sealing.SYSTEMD_CREDS = "/bin/false"
+        for _ in range(20):
+            try:
+                load("a")
+            except CredentialError as error:
+                failure = error
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        print(type(failure).__name__, signal.SIGPIPE in blocked)
+    """)
+    assert finished.out == "DecryptionFailed False\n", (finished.status, finished.err)
+
+
+NAMES: Final = ("tls.key", "a+b", "~", "my key", ".hidden", "-n", "a*", "key.cred", "a=b", "it's")
+
+
+@pytest.fixture
+def strangely_named() -> None:
+    """Credentials under names that systemd takes, though nothing here would make them."""
+    STORE.mkdir(0o700, exist_ok=True)
+    for name in NAMES:
+        blob = sealing.seal(name, f"of {name}".encode(), with_key="host")
+        (STORE / name).touch(0o600)
+        (STORE / name).write_bytes(blob)
+
+
+@pytest.mark.usefixtures("strangely_named")
+def test_what_systemd_takes_for_a_name_is_loaded_declared_rotated_and_resealed(
+    credhelper: Runs, decrypt_run: Runs, scratch: Path
+) -> None:
+    loading.preload(NAMES)
+    assert [loading.load(name) for name in NAMES] == [f"of {name}" for name in NAMES]
+    script = scratch / "script.py"
+    script.write_text(
+        "# /// script\n# [tool.credhelper]\n"
+        f"# credentials = {json.dumps(NAMES)}\n# ///\n"
+        "import os\n"
+        "print(*(open(os.environ['CREDENTIALS_DIRECTORY'] + '/' + n).read() == 'of ' + n "
+        f"for n in {NAMES!r}))\n"
+    )
+    ran = decrypt_run(str(script))
+    assert ran.out == " ".join(["True"] * len(NAMES)) + "\n", ran.err
+    for name in NAMES:
+        assert credhelper("reseal", "--", name).status == 0
+        assert credhelper("rotate", "--stdin", "--", name, input="new").status == 0
+        assert unseal(STORE / name) == b"new"
+        assert credhelper("add", "--", name, input="x").status != 0
+    assert credhelper("reseal", "--all").status == 0
+    listed = json.loads(credhelper("list", "--verify", "--json").out)
+    assert {entry["name"] for entry in listed["credentials"]} == set(NAMES)
+    assert not any("unsealing" in entry for entry in listed["credentials"])
+
+
+def test_a_credential_without_an_embedded_name_is_told_and_resealed(
+    credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("good", "x")
+    argv = [SYSTEMD_CREDS, "encrypt", "--with-key=host", "--name=", "-", "-"]
+    blob = subprocess.run(argv, input=b"sk", check=True, capture_output=True).stdout
+    (STORE / "any").touch(0o600)
+    (STORE / "any").write_bytes(blob)
+    verified = credhelper("list", "--verify")
+    assert verified.status == 0
+    assert "credential any has no embedded name" in verified.err
+    assert "sudo credhelper reseal any" in verified.err
+    assert "good" not in verified.err
+    found = credhelper("check", "any", "good")
+    assert "[no-embedded-name] /etc/credstore.encrypted/any" in found.out
+    assert "good has no" not in found.out
+    assert credhelper("reseal", "any").status == 0
+    assert unseal(STORE / "any") == b"sk"
+    assert credhelper("list", "--verify").err == ""
+
+
+@pytest.fixture
+def system_credentials() -> Iterator[Path]:
+    """The directory in which PID 1 puts them; a link to the sealed ones, as in containers."""
+    base = Path("/run/credentials")
+    shutil.rmtree(base, ignore_errors=True)
+    manager = Path("/run/host-credentials")
+    for directory in (base, base / "@system", manager):
+        directory.mkdir(0o755 if directory == base else 0o700)
+    (base / "@encrypted").symlink_to(manager)
+    yield base
+    shutil.rmtree(base)
+    shutil.rmtree(manager)
+
+
+def test_system_credentials_come_first_in_systemds_order(
+    sealed: Callable[..., Path], decrypt_run: Runs, scratch: Path, system_credentials: Path
+) -> None:
+    for name in ("stored", "encrypted", "plain"):
+        sealed(name, "from the store")
+    for name, value in (("encrypted", "encrypted"), ("plain", "encrypted")):
+        blob = sealing.seal(name, value.encode(), with_key="host")
+        path = system_credentials / "@encrypted" / name
+        path.touch(0o600)
+        path.write_bytes(blob)
+    plain = system_credentials / "@system" / "plain"
+    plain.touch(0o400)
+    plain.write_text("plain " + VALUE)
+    names = ["stored", "encrypted", "plain"]
+    assert [credhelper.load(name) for name in names] == [
+        "from the store",
+        "encrypted",
+        f"plain {VALUE}",
+    ]
+    script = scratch / "script.py"
+    script.write_text(
+        f"from credhelper import load\nprint(*(load(name) for name in {names!r}), sep=', ')\n"
+    )
+    for options in ([], ["-c", "stored", "-c", "encrypted", "-c", "plain"]):
+        ran = decrypt_run("--no-mask", *options, str(script))
+        assert ran.out == f"from the store, encrypted, plain {VALUE}\n", ran.err
+        masked = decrypt_run(*options, str(script))
+        assert VALUE not in masked.out

@@ -12,7 +12,6 @@ import pytest
 from credhelper import store
 from credhelper.commands import expiry
 from credhelper.commands.check import credentials
-from credhelper.commands.check.store import Place
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
@@ -27,15 +26,16 @@ from credhelper.errors import (
     TPMUnavailable,
     WrongMachine,
 )
+from credhelper.store import Sealed
 
 HOST = b64encode(bytes.fromhex("5a1c6a86df9d4096b1d5a65e0862f19a") + bytes(80))
 TPM2 = b64encode(bytes.fromhex("0c7cc07b117645919c4b0bea08bc20fe") + bytes(80))
 
 
-def place(name: str = "a", blob: bytes = HOST, directory: str = store.WRITTEN) -> Place:
+def place(name: str = "a", blob: bytes = HOST, directory: str = store.WRITTEN) -> Sealed:
     now = int(time.time())
     status = os.stat_result((0o100600, 1, 1, 1, 0, 0, len(blob), now, now, now))
-    return Place(name, directory, status, blob)
+    return Sealed(name, directory, status, blob)
 
 
 def findings(
@@ -46,6 +46,7 @@ def findings(
         values={} if error else {one.name: b"x" for one in there},
         errors={"a": error} if error else {},
         expiring=frozenset("a" if expiring else ""),
+        nameless=frozenset(),
         untried=frozenset(),
     )
     found = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=True)
@@ -105,7 +106,7 @@ def test_where_there_is_a_tpm_the_host_key_alone_is_noted() -> None:
 def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
     error = DamagedCredential("is damaged")
     there = [place(directory="/usr/lib/credstore.encrypted")]
-    unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset())
+    unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset(), frozenset())
     (finding,) = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=False)
     assert finding.mend == "sudo credhelper add a"
 

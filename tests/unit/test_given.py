@@ -64,7 +64,7 @@ def test_missing_says_how_to_declare_it(credentials: Credentials) -> None:
     assert isinstance(caught.value, FileNotFoundError)
 
 
-@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".", "x.key"])
+@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".", "x:y"])
 def test_no_name_leads_out_of_the_directory(credentials: Credentials, name: str) -> None:
     (credentials.directory.parent / "escape").write_text("no")
     with pytest.raises(credhelper.InvalidName):

@@ -81,7 +81,7 @@ def test_a_closing_line_within_a_block_is_part_of_it() -> None:
         (["[tool.credhelper]", 'credentials = [""]'], "empty"),
         (["[tool.credhelper]", 'environment = ["A"]'], "environment is not a table"),
         (["[tool.credhelper]", "environment = { A = 1 }"], "environment holds 1"),
-        (["[tool.credhelper]", 'environment = { A = "a b" }'], "a b"),
+        (["[tool.credhelper]", 'environment = { A = "a:b" }'], "a:b"),
         (["[tool.credhelper]", 'environment = { "A-B" = "a" }'], "'A-B' is no name of a variable"),
         (["[tool.credhelper]", 'environment = { "1A" = "a" }'], "'1A' is no name of a variable"),
         (["[tool.credhelper]", 'environment = { "Ä" = "a" }'], "is no name of a variable"),

@@ -14,7 +14,7 @@ from dotenv.parser import parse_stream
 
 from credhelper.commands import metadata
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
-from credhelper.name import CredentialName, shown
+from credhelper.name import NewName, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,7 +27,7 @@ class Item:
     """One variable of the file, the credential that it becomes, and the ``line`` it begins on."""
 
     variable: str
-    name: CredentialName
+    name: NewName
     line: int
     value: bytes = field(repr=False)
 
@@ -125,9 +125,9 @@ def _bindings(source: bytes) -> list[tuple[str, str | None, int]]:
     return found
 
 
-def _name(variable: str, line: int) -> CredentialName:
+def _name(variable: str, line: int) -> NewName:
     try:
-        return CredentialName(variable.lower())
+        return NewName(variable.lower())
     except CredentialError as error:
         raise InvalidName(f"line {line}: {error.problem}", error.hint) from None
 

@@ -18,6 +18,7 @@ from credhelper.commands.directory import (
     sync,
 )
 from credhelper.errors import CredentialExists, CredentialNotFound, StoreFailed
+from credhelper.name import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -96,7 +97,7 @@ def already_there(name: str) -> CredentialExists:
     """The error for a name that is taken."""
     return CredentialExists(
         f"there is a credential {name} already",
-        f"to give it a new value: sudo credhelper rotate {name}",
+        f"to give it a new value: sudo credhelper rotate {quoted(name)}",
     )
 
 

@@ -5,88 +5,90 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, store
 from credhelper.errors import CredentialError, CredentialNotFound
-from credhelper.name import CredentialName
+from credhelper.name import NewName
+from credhelper.store import Sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files they write
+_ANYWAY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file of the store. ``size`` is in bytes, ``modified`` in seconds since the epoch.
+def entries(*, untrusted: bool = False) -> list[Sealed]:
+    """Every file that the search path offers, by name; one that is shadowed is left out.
 
-    ``blob`` is the sealed credential, empty where it could not be read; ``problems`` are
-    sentences without a subject (``may be read by others (mode 0644)``).
+    Directories are there too: units load whole ones (systemd.exec(5)). With ``untrusted``, what is
+    in a directory that others could have filled is listed all the same, and one that cannot be
+    opened is passed over. Else raises :class:`UnsafeStore`, :class:`NotPermitted` or
+    :class:`StoreFailed` for a directory.
     """
-
-    name: str
-    path: Path
-    size: int
-    modified: float
-    mode: int
-    uid: int
-    gid: int
-    binding: envelope.Binding
-    blob: bytes
-    problems: tuple[str, ...]
-
-
-def entries() -> list[Entry]:
-    """Every credential that the search path offers, by name; one that is shadowed is left out.
-
-    Raises :class:`UnsafeStore`, :class:`NotPermitted` or :class:`StoreFailed` for a directory.
-    """
-    found: dict[str, Entry] = {}
-    for directory in store.SEARCHED:
-        try:
-            descriptor = store.open_directory(directory)
-        except FileNotFoundError:
-            continue
-        try:
-            for name in store.names(descriptor, directory):
-                if name in found or name.startswith("."):
-                    continue
-                try:
-                    found[name] = _entry(descriptor, directory, name)
-                except FileNotFoundError:  # removed meanwhile
-                    continue
-        finally:
-            os.close(descriptor)
+    found: dict[str, Sealed] = {}
+    for directory, descriptor in _directories(untrusted=untrusted):
+        for name in store.names(descriptor, directory):
+            if name in found or name.startswith(_UNFINISHED):
+                continue
+            try:
+                found[name] = _entry(descriptor, directory, name)
+            except FileNotFoundError:  # removed meanwhile
+                continue
     return [found[name] for name in sorted(found)]
 
 
-def _entry(descriptor: int, directory: str, name: str) -> Entry:
-    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-    problems = []
-    blob = b""
-    bound = envelope.UNKNOWN
+def binding(entry: Sealed) -> envelope.Binding:
+    """How the credential is bound; ``UNKNOWN`` where its file does not tell."""
     try:
-        CredentialName(name)
+        return envelope.binding(entry.blob) if entry.blob else envelope.UNKNOWN
+    except CredentialError:
+        return envelope.UNKNOWN
+
+
+def problems(entry: Sealed) -> list[str]:
+    """What is wrong with the file: sentences without a subject (``may be read by others``)."""
+    found = []
+    try:
+        NewName(entry.name)
     except CredentialError as error:
-        problems.append(error.reason)
-    if danger := store.file_danger(status):
-        problems.append(danger)
+        found.append(error.reason)
+    if entry.status.st_mode & 0o077 and not store.file_danger(entry.status):
+        found.append(f"may be read by others (mode {stat.S_IMODE(entry.status.st_mode):04o})")
+    if entry.error:
+        found.append(entry.error.reason)
     else:
-        if status.st_mode & 0o077:
-            problems.append(f"may be read by others (mode {stat.S_IMODE(status.st_mode):04o})")
         try:
-            blob = store.read_at(descriptor, directory, name).blob
-            bound = envelope.binding(blob)
-        except CredentialNotFound:
-            raise  # removed meanwhile
+            envelope.binding(entry.blob)
         except CredentialError as error:
-            problems.append(error.reason)
-    return Entry(
-        name=name,
-        path=Path(directory, name),
-        size=status.st_size,
-        modified=status.st_mtime,
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        binding=bound,
-        blob=blob,
-        problems=tuple(problems),
-    )
+            found.append(error.reason)
+    return found
+
+
+def _directories(*, untrusted: bool) -> Iterator[tuple[str, int]]:
+    for directory in store.SEARCHED:
+        try:
+            descriptor = (
+                os.open(directory, _ANYWAY) if untrusted else store.open_directory(directory)
+            )
+        except FileNotFoundError:
+            continue
+        except OSError:
+            if not untrusted:
+                raise
+            continue
+        try:
+            yield directory, descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _entry(descriptor: int, directory: str, name: str) -> Sealed:
+    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    try:
+        return store.read_at(descriptor, directory, name)
+    except CredentialNotFound:
+        raise  # removed meanwhile
+    except CredentialError as error:
+        return Sealed(name, directory, status, b"", error)

@@ -18,12 +18,12 @@ from credhelper.errors import (
     NameMismatch,
     NullKeyRefused,
 )
-from credhelper.name import FORBIDDEN_ENDINGS, CredentialName
+from credhelper.name import FORBIDDEN_ENDINGS, NewName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from credhelper.commands.check.store import Place
+    from credhelper.store import Sealed
 
 SOON_DAYS: Final = 14
 # takes away what systemd-creds encrypt --pretty adds: the setting, the name and the backslashes
@@ -38,11 +38,12 @@ class Unsealed:
     values: dict[str, bytes] = field(repr=False)
     errors: dict[str, CredentialError]
     expiring: frozenset[str]
+    nameless: frozenset[str]
     untried: frozenset[str]
 
 
 def unseal(
-    places: Sequence[Place],
+    places: Sequence[Sealed],
     *,
     allow_null: bool,
     host_key_usable: bool,
@@ -60,16 +61,19 @@ def unseal(
     again = {name: blobs[name] for name, r in results.items() if isinstance(r, CredentialExpired)}
     now = sealing.unseal_many(again, allow_null=allow_null) if again else {}
     results |= now
+    values = {name: r for name, r in results.items() if isinstance(r, bytes)}
+    opened = {name: blobs[name] for name in values}
     return Unsealed(
-        values={name: r for name, r in results.items() if isinstance(r, bytes)},
+        values=values,
         errors={name: r for name, r in results.items() if isinstance(r, CredentialError)},
         expiring=frozenset(name for name, r in now.items() if isinstance(r, bytes)),
+        nameless=frozenset(sealing.nameless(opened, allow_null=allow_null) if opened else ()),
         untried=frozenset(untried),
     )
 
 
 def findings(
-    places: Sequence[Place],
+    places: Sequence[Sealed],
     unsealed: Unsealed,
     *,
     max_age_days: float | None,
@@ -87,13 +91,15 @@ def findings(
             yield _of_error(place, error)
         if place.name in unsealed.expiring:
             yield _expiring(place)
+        if place.name in unsealed.nameless:
+            yield _nameless(place)
         if place.name in unsealed.values:
             if name := _name(place):
                 yield name
             yield from _kept(place, max_age_days, tpm2_there=tpm2_there)
 
 
-def facts(places: Sequence[Place]) -> list[str]:
+def facts(places: Sequence[Sealed]) -> list[str]:
     """How many there are, and how they are bound."""
     counts: dict[str, int] = {}
     for place in places:
@@ -117,7 +123,7 @@ def _label(blob: bytes) -> str:
         return "unknown"
 
 
-def _of_error(place: Place, error: CredentialError) -> Finding:
+def _of_error(place: Sealed, error: CredentialError) -> Finding:
     """The finding that an error of unsealing is, with the command that fits it.
 
     A new value is advised only where the old one is dead for certain: another TPM, other PCRs or
@@ -148,7 +154,16 @@ def _of_error(place: Place, error: CredentialError) -> Finding:
     return _failure(rule, place, evidence, mend)
 
 
-def _end(place: Place) -> int | None:
+def _nameless(place: Sealed) -> Finding:
+    evidence = "has no embedded name, and unseals in the place of any other credential"
+    mend = look(place.path)
+    if place.is_written:  # resealing gives it the file's name
+        mend = command("credhelper", "reseal", place.name)
+    severity = Severity.WARNING
+    return Finding(severity, Area.CREDENTIALS, "no-embedded-name", place.path, evidence, mend)
+
+
+def _end(place: Sealed) -> int | None:
     """When it expires; None where that cannot be found out any more."""
     try:
         return expiry.last_valid_second(place.name, place.blob, allow_null=True)
@@ -156,7 +171,7 @@ def _end(place: Place) -> int | None:
         return None
 
 
-def _expiring(place: Place) -> Finding:
+def _expiring(place: Sealed) -> Finding:
     when = f"within {SOON_DAYS} days"
     if end := _end(place):
         when = f"on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days"
@@ -165,7 +180,7 @@ def _expiring(place: Place) -> Finding:
     return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, mend)
 
 
-def _kept(place: Place, max_age_days: float | None, *, tpm2_there: bool) -> Iterator[Finding]:
+def _kept(place: Sealed, max_age_days: float | None, *, tpm2_there: bool) -> Iterator[Finding]:
     """What is amiss with one that unseals: its age, and a key that could be a better one."""
     age_days = (time.time() - place.status.st_mtime) / _DAY_SECONDS
     if max_age_days is not None and age_days > max_age_days:
@@ -182,19 +197,19 @@ def _kept(place: Place, max_age_days: float | None, *, tpm2_there: bool) -> Iter
         )
 
 
-def _rotate(place: Place) -> str:
+def _rotate(place: Sealed) -> str:
     verb = "rotate" if place.is_written else "add"  # into /etc, where it hides the other
     return command("credhelper", verb, place.name)
 
 
-def _failure(rule: str, place: Place, evidence: str, mend: str) -> Finding:
+def _failure(rule: str, place: Sealed, evidence: str, mend: str) -> Finding:
     return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, mend)
 
 
-def _name(place: Place) -> Finding | None:
+def _name(place: Sealed) -> Finding | None:
     """What is amiss with the name of a credential that unseals."""
     try:
-        CredentialName(place.name)
+        NewName(place.name)
     except CredentialError as error:
         severity, rule = Severity.WARNING, "name"
         evidence = error.reason
@@ -210,7 +225,7 @@ def _name(place: Place) -> Finding | None:
     return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
 
 
-def _copying(place: Place, *, embedded: str, name: str) -> str:
+def _copying(place: Sealed, *, embedded: str, name: str) -> str:
     """The command that seals the value again as ``name``; it goes through a pipe alone."""
     decrypt = command(
         "systemd-creds", "decrypt", "--newline=no", f"--name={embedded}", place.path, "-"
@@ -226,6 +241,6 @@ def fitting_name(text: str) -> str:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-@") else "_" for c in name)
     name = name.lstrip(".-")
     try:
-        return CredentialName(name)
+        return NewName(name)
     except CredentialError:
         return ""

@@ -10,14 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper import store
-from credhelper.commands import installing, trust
+from credhelper.commands import installing, inventory, trust
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
-from credhelper.errors import CredentialError, StoreFailed
+from credhelper.errors import StoreFailed
+from credhelper.store import Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,46 +27,17 @@ _UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files
 _CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
-class Place:
-    """A file of the store. ``blob`` is the sealed credential; empty where it is not to be read."""
+def places() -> list[Sealed]:
+    """Every file that the search path offers, by name, whatever the directory's owner and mode.
 
-    name: str
-    directory: str
-    status: os.stat_result
-    blob: bytes
-
-    @property
-    def path(self) -> str:
-        """The whole path."""
-        return f"{self.directory}/{self.name}"
-
-    @property
-    def is_written(self) -> bool:
-        """Whether the commands can change it: whether it is in ``/etc``."""
-        return self.directory == store.WRITTEN
-
-
-def places() -> list[Place]:
-    """Every file that the search path offers, by name; one that is shadowed is left out.
-
-    Directories are there too: units load whole ones (systemd.exec(5)). Read whatever the
-    directory's owner and mode: those are findings of their own.
+    Those are findings of their own. Raises :class:`StoreFailed` for a file that the disk does not
+    give: nothing is known of that credential.
     """
-    found: dict[str, Place] = {}
-    for directory in store.SEARCHED:
-        descriptor = _open(directory)
-        if descriptor is None:
-            continue
-        try:
-            for name in store.names(descriptor, directory):
-                if name in found or name.startswith("."):
-                    continue
-                with suppress(FileNotFoundError):  # removed meanwhile
-                    found[name] = _place(descriptor, directory, name)
-        finally:
-            os.close(descriptor)
-    return [found[name] for name in sorted(found)]
+    found = inventory.entries(untrusted=True)
+    for place in found:
+        if isinstance(place.error, StoreFailed) and stat.S_ISREG(place.status.st_mode):
+            raise place.error
+    return found
 
 
 def _open(directory: str) -> int | None:
@@ -76,17 +46,6 @@ def _open(directory: str) -> int | None:
         return os.open(directory, flags)
     except OSError:
         return None
-
-
-def _place(descriptor: int, directory: str, name: str) -> Place:
-    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-    try:
-        blob = store.read_at(descriptor, directory, name).blob
-    except CredentialError as error:
-        if isinstance(error, StoreFailed) and stat.S_ISREG(status.st_mode):
-            raise  # the disk's fault, and nothing that is known of the credential
-        blob = b""
-    return Place(name, directory, status, blob)
 
 
 def directory_findings() -> Iterator[Finding]:
@@ -175,7 +134,7 @@ def _leftovers() -> Iterator[Finding]:
         )
 
 
-def file_findings(place: Place) -> Iterator[Finding]:
+def file_findings(place: Sealed) -> Iterator[Finding]:
     """What is amiss with one file, without unsealing it."""
     path, status = place.path, place.status
     if stat.S_ISDIR(status.st_mode):

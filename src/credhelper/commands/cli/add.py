@@ -9,7 +9,7 @@ from credhelper import envelope, store
 from credhelper.commands import audit, installing, messages
 from credhelper.commands.cli import binding, changing, value
 from credhelper.errors import EncryptionFailed
-from credhelper.name import CredentialName
+from credhelper.name import CredentialName, NewName
 
 if TYPE_CHECKING:
     import argparse
@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked_name(text: str) -> CredentialName:
+def checked_name(text: str) -> NewName:
     """The name, with a warning where it is not the recommended form."""
-    name = CredentialName(text)
+    name = NewName(text)
     if name != name.recommended:
         messages.warn(f"{name} has capitals", f"the recommended form is {name.recommended}")
     return name

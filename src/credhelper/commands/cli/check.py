@@ -18,6 +18,8 @@ from credhelper.name import shown
 if TYPE_CHECKING:
     import argparse
 
+    from credhelper.store import Sealed
+
 _DESCRIPTION = """\
 Look after the store: the machine and its host key, owners and modes, whether each credential
 unseals, under its name and for how long, plaintext beside it, what sudoers allows. With names, only
@@ -83,7 +85,7 @@ def _asked(arguments: argparse.Namespace) -> _Asked:
     return _Asked(tuple(names), tuple(paths), arguments.max_age, arguments.allow_null)
 
 
-def _places(asked: _Asked) -> list[store.Place]:
+def _places(asked: _Asked) -> list[Sealed]:
     there = store.places()
     if not asked.names:
         return there

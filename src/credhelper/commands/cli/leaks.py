@@ -135,7 +135,7 @@ def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialE
                 f"there is no credential {name}", "what is there: sudo credhelper list"
             )
     failures = {
-        name: CredentialError(f"credential {name} {'; '.join(entries[name].problems)}")
+        name: CredentialError(f"credential {name} {'; '.join(inventory.problems(entries[name]))}")
         for name in names
         if not entries[name].blob
     }

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credhelper import sealing, store
+from credhelper import sealing
 from credhelper.commands import inventory, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, DecryptionFailed
+from credhelper.name import quoted
 
 if TYPE_CHECKING:
     import argparse
+
+    from credhelper.store import Sealed
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,11 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
             name: result for name, result in results.items() if isinstance(result, CredentialError)
         } | {
             entry.name: DecryptionFailed(
-                "; ".join(entry.problems), subject=f"credential {entry.name}"
+                "; ".join(inventory.problems(entry)), subject=f"credential {entry.name}"
             )
             for entry in entries
             if not entry.blob
         }
+        opened = {name: blob for name, blob in blobs.items() if name not in failures}
+        nameless = sealing.nameless(opened, allow_null=arguments.allow_null) if opened else set()
+        for name in sorted(nameless):
+            messages.warn(
+                f"credential {name} has no embedded name, and unseals in the place of any other",
+                f"sudo credhelper reseal {quoted(name)}",
+            )
     if arguments.json:
         terminal.print_json(
             "list", {"credentials": [_as_data(entry, failures) for entry in entries]}
@@ -59,9 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
             [
                 (
                     entry.name,
-                    entry.binding.label,
-                    str(entry.size),
-                    terminal.age(entry.modified),
+                    inventory.binding(entry).label,
+                    str(entry.status.st_size),
+                    terminal.age(entry.status.st_mtime),
                     "; ".join(_problems(entry, failures)),
                 )
                 for entry in entries
@@ -73,27 +84,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _problems(entry: inventory.Entry, failures: dict[str, CredentialError]) -> list[str]:
-    problems = list(entry.problems)
-    if entry.path.parent != type(entry.path)(store.WRITTEN):
-        problems.insert(0, f"in {entry.path.parent}")
+def _problems(entry: Sealed, failures: dict[str, CredentialError]) -> list[str]:
+    problems = inventory.problems(entry)
+    if not entry.is_written:
+        problems.insert(0, f"in {entry.directory}")
     failure = failures.get(entry.name)
     if failure and not any(failure.reason.endswith(problem) for problem in problems):
         problems.append(failure.reason)
     return problems
 
 
-def _as_data(entry: inventory.Entry, failures: dict[str, CredentialError]) -> dict[str, object]:
+def _as_data(entry: Sealed, failures: dict[str, CredentialError]) -> dict[str, object]:
+    status = entry.status
     data: dict[str, object] = {
         "name": entry.name,
-        "path": str(entry.path),
-        "bound_to": entry.binding.label,
-        "size": entry.size,
-        "modified": datetime.fromtimestamp(entry.modified, UTC).isoformat(timespec="seconds"),
-        "mode": f"{entry.mode:04o}",
-        "uid": entry.uid,
-        "gid": entry.gid,
-        "problems": list(entry.problems),
+        "path": entry.path,
+        "bound_to": inventory.binding(entry).label,
+        "size": status.st_size,
+        "modified": datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        "uid": status.st_uid,
+        "gid": status.st_gid,
+        "problems": inventory.problems(entry),
     }
     if failure := failures.get(entry.name):
         data["unsealing"] = {"error": type(failure).__name__, "problem": failure.problem}

@@ -71,7 +71,7 @@ def _names(arguments: argparse.Namespace) -> list[str]:
         return [CredentialName(name) for name in dict.fromkeys(arguments.names)]
     if not arguments.all:
         raise UsageError("reseal what?", "give names, or --all")
-    written = [entry for entry in inventory.entries() if str(entry.path.parent) == store.WRITTEN]
+    written = [entry for entry in inventory.entries() if entry.is_written]
     if not written:
         messages.note(f"there are no credentials in {store.WRITTEN}")
     return [entry.name for entry in written]

@@ -52,7 +52,7 @@ def main() -> None:
         variables = declared.environment | chosen.environment
         names = [*declared.credentials, *chosen.credentials, *variables.values()]
 
-        blobs, failed = _sealed(dict.fromkeys(names))
+        given, blobs, failed = _found(dict.fromkeys(names))
         if failed and not chosen.dry_run:
             raise _first(failed)
         unsealing = sealing.Unsealing(blobs, allow_null=chosen.allow_null)
@@ -60,21 +60,27 @@ def main() -> None:
             from credhelper.commands.run import handover, interpreter, planning
 
             plan = planning.plan(
-                chosen, opened, blobs, variables, owners, invoking, declared.requires_python
+                chosen,
+                opened,
+                [*given, *blobs],
+                variables,
+                owners,
+                invoking,
+                declared.requires_python,
             )
             in_this_process = plan.interpreter.kind == interpreter.IN_PROCESS
             if not in_this_process:
                 from credhelper.commands.run import execution
             hardening.finish()
             digest = opened.sha256 if opened.source or not chosen.module else ""
-            results = unsealing.results() | failed
+            results = given | unsealing.results() | failed
         finally:
             unsealing.cancel()
         if chosen.dry_run:
             _show(plan, results)
 
         values = _all_or_none(results)
-        del results, unsealing  # this frame stays below the script's, for reports to show
+        del given, results, unsealing  # this frame stays below the script's, for reports to show
         record = handover.hand_over(plan, values, digest)
         if not in_this_process:
             execution.execute(plan, values, record)
@@ -83,16 +89,23 @@ def main() -> None:
     handover.become_script(plan, values, record)
 
 
-def _sealed(names: Iterable[CredentialName]) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
-    """The sealed credentials, and why others cannot be had."""
+def _found(
+    names: Iterable[CredentialName],
+) -> tuple[dict[str, bytes | CredentialError], dict[str, bytes], dict[str, CredentialError]]:
+    """The values of system credentials, the sealed ones, and why others cannot be had."""
+    given: dict[str, bytes | CredentialError] = {}
     blobs: dict[str, bytes] = {}
     failed: dict[str, CredentialError] = {}
     for name in names:
         try:
-            blobs[name] = store.read(name).blob
+            value = store.given(name)
+            if value is None:
+                blobs[name] = store.read(name).blob
+            else:
+                given[name] = value
         except CredentialError as error:
             failed[name] = error
-    return blobs, failed
+    return given, blobs, failed
 
 
 def _first(failed: dict[str, CredentialError]) -> CredentialError:
@@ -100,9 +113,11 @@ def _first(failed: dict[str, CredentialError]) -> CredentialError:
     for error in failed.values():
         if not isinstance(error, CredentialNotFound):
             return error
+    from credhelper.name import quoted
+
     return CredentialNotFound(
         f"there is no credential {', '.join(failed)}",
-        " && ".join(f"sudo credhelper add {name}" for name in failed),
+        " && ".join(f"sudo credhelper add {quoted(name)}" for name in failed),
     )
 
 
