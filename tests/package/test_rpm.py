@@ -110,8 +110,6 @@ def test_the_library_needs_the_standard_library_alone() -> None:
         allowed = sys.stdlib_module_names | {"credhelper", "_sha2"}  # which 3.12 has on
         if module == "testing.py":
             allowed |= {"pytest"}
-        if module == "recording.py":
-            allowed |= {"systemd"}  # for records that no datagram holds, where it is there
         outside = {name for name in imported(SOURCES / module) if name.split(".")[0] not in allowed}
         assert outside == set(), module
 
@@ -260,7 +258,7 @@ def test_the_extra_requires_what_pyproject_names(built: dict[str, Package], vers
     required = built[EXTRAS].dependencies("requires")
     assert f"{LIBRARY} = {version}-{built[EXTRAS].header['release']}" in required
     named = {text.partition(")")[0].partition("(")[2] for text in required if "dist(" in text}
-    assert named == {"python-dotenv", "rich", "systemd-python"}
+    assert named == {"python-dotenv", "rich"}
     assert all("ghost" in file.flags for file in built[EXTRAS].files.values())
 
 
@@ -283,7 +281,6 @@ def test_the_source_package(version: str) -> None:
             "setuptools",
             "rich",
             "python-dotenv",
-            "systemd-python",
             "hypothesis",
             "pytest",
         )
