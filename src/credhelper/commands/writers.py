@@ -232,8 +232,7 @@ def _in_other_encodings(value: bytes) -> Iterator[bytes]:
 
 def _usual_url(value: bytes) -> Iterator[bytes]:
     escaped = set(value).difference(_UNRESERVED)
-    text = next(_percent(value, escaped))
-    yield text
+    yield (text := next(_percent(value, escaped)))
     yield text.replace(b"%20", b"+")
     yield text.replace(b"%2F", b"/")
 
@@ -265,8 +264,7 @@ def _usual_shell(value: bytes) -> Iterator[bytes]:
 
 
 def usual_base64(value: bytes) -> Iterator[bytes]:
-    code = b2a_base64(value, newline=False)
-    yield code
+    yield (code := b2a_base64(value, newline=False))
     yield code.translate(_TO_URL_SAFE)
 
 
