@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pwd import struct_passwd
     from typing import Final
 
-# A path that is too long for a #! line, or has a blank: read by sh, and a string to Python.
-EXEC: Final = b"\n'''exec' "
 _ARGUMENTS: Final = ' "$0" "$@"'
 _BESIDE: Final = '"$(dirname -- "$(realpath -- "$0")")"/'  # a relocatable environment of uv's
 _UV_OPTIONS: Final = frozenset("--script -s --quiet -q --offline --no-progress".split())

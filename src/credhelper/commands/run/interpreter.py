@@ -8,7 +8,6 @@ import stat
 import sys
 
 from credhelper.commands import script, trust
-from credhelper.commands.run import first_lines
 from credhelper.commands.run.environment import PATH
 from credhelper.commands.run.target import in_path, is_python
 from credhelper.errors import RunnerFailed, ScriptNotFound, Untrusted
@@ -26,6 +25,8 @@ IN_PROCESS: Final = "in-process"
 PYTHON: Final = "python"
 PROGRAM: Final = "program"
 
+# a path that is too long for a #! line, or has a blank: a line for sh, and a string to Python
+_FOR_SH: Final = b"\n'''exec' "
 _ELF: Final = b"\x7fELF"
 _NESTED: Final = 4  # scripts that interpret scripts, as deep as the kernel goes
 
@@ -75,12 +76,17 @@ def choose(
     if os.path.basename(path) == "env":
         argv = _through_env(argument) or argv
     why = f"#!{path} {argument}".rstrip()
-    if len(argv) == 1 and target.source.startswith(first_lines.EXEC, target.source.find(b"\n")):
+    if len(argv) == 1 and target.source.startswith(_FOR_SH, target.source.find(b"\n")):
+        from credhelper.commands.run import first_lines
+
         argv = first_lines.executed(target.source, target.real) or argv
     _check(argv[0], owners)
-    if os.path.basename(argv[0]) == "uv" and first_lines.runs_script(argv):
-        argv = first_lines.environment_of(argv, target.path, account, make=not options.dry_run)
-        _check(argv[0], owners)
+    if os.path.basename(argv[0]) == "uv":
+        from credhelper.commands.run import first_lines
+
+        if first_lines.runs_script(argv):
+            argv = first_lines.environment_of(argv, target.path, account, make=not options.dry_run)
+            _check(argv[0], owners)
     if not is_python(argv[0]):
         return Interpreter(PROGRAM, argv, why)
     if is_own(argv):
