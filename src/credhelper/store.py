@@ -24,6 +24,7 @@ from credhelper.sealing import MAXIMUM_BLOB_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
 WRITTEN: Final = "/etc/credstore.encrypted"
@@ -91,10 +92,7 @@ def read(name: str) -> Sealed:
             continue
         finally:
             os.close(descriptor)
-    raise CredentialNotFound(
-        f"there is no credential {name}",
-        f"add it: sudo credhelper add {quoted(name)}; what is there: sudo credhelper list",
-    )
+    raise missing([name])
 
 
 def given(name: str) -> bytes | None:
@@ -166,9 +164,31 @@ def file_danger(status: os.stat_result) -> str:
 
 def absent(name: str) -> CredentialNotFound:
     """The error for a name that ``/etc/credstore.encrypted`` does not have."""
-    return CredentialNotFound(
-        f"there is no credential {name} in {WRITTEN}", f"add it: sudo credhelper add {quoted(name)}"
-    )
+    return missing([name], WRITTEN)
+
+
+def missing(
+    names: Sequence[str], directory: str = "", *, wanted: bool = True
+) -> CredentialNotFound:
+    """The error for ``names`` that the ``directory`` does not have (by default: none has).
+
+    Its hint tells which name may have been meant, or to add what is ``wanted``; it repeats nothing
+    that looks like a value.
+    """
+    from credhelper import mistakes
+
+    return CredentialNotFound(*mistakes.missing(names, known(), directory, wanted=wanted))
+
+
+def known() -> list[str]:
+    """The names that the search path offers, as far as this user may see them."""
+    found: set[str] = set()
+    for directory in SEARCHED:
+        try:
+            found.update(os.listdir(directory))
+        except OSError:
+            continue
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def present(name: str) -> bool:

@@ -119,6 +119,12 @@ def fresh(machine: Machine) -> Iterator[None]:
 
 
 @pytest.fixture
+def machine_records(machine: Machine) -> list[Record]:
+    """The journal's records of the test's commands, as they come."""
+    return machine.records
+
+
+@pytest.fixture
 def journal(machine: Machine) -> Callable[[int], list[Record]]:
     """``journal(count)`` waits for that many records of the test's commands: the oldest first."""
 

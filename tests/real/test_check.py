@@ -518,7 +518,7 @@ def test_what_is_asked_for_is_all_that_is_looked_at(check: Callable[..., Found])
 def test_what_is_not_there_is_an_error(credhelper: Runs) -> None:
     finished = credhelper("check", "missing")
     assert finished.status == 1
-    assert "there is no credential 'missing'" in finished.err
+    assert "there is no credential missing" in finished.err
     finished = credhelper("check", "./missing.py")
     assert finished.status == 1
     assert "./missing.py: No such file or directory" in finished.err

@@ -147,6 +147,7 @@ def test_only_what_is_in_etc(credhelper: Runs, sealed: Callable[..., Path]) -> N
     assert finished.status == 1
     assert finished.err.splitlines() == [
         "credhelper: error: there is no credential my_api_key in /etc/credstore.encrypted",
-        "credhelper: hint: add it: sudo credhelper add my_api_key",
+        "credhelper: hint: add it: sudo credhelper add my_api_key; "
+        "what is there: sudo credhelper list",
     ]
     assert credhelper("add", "my_api_key", input="new").status == 0

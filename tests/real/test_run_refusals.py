@@ -55,7 +55,7 @@ REQUIRING = "# /// script\n# requires-python = '{}'\n# ///\n"
         ([], 125, "no script is given"),
         (["--bogus", "script.py"], 125, "unknown option '--bogus'"),
         (["-c", "a", "-c", "a", "script.py"], 125, "-c a is there twice"),
-        (["-c", "a/b", "script.py"], 125, "a/b"),
+        (["-c", "a/b", "script.py"], 125, "name after -c holds '/'"),
         (["-e", "1X=a", "script.py"], 125, "'1X' is no name of a variable"),
         (["--user", "x", "--as-invoking-user", "script.py"], 125, "exclude one another"),
         (["--user", "nobody-here", "script.py"], 125, "there is no user 'nobody-here'"),

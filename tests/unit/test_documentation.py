@@ -13,7 +13,7 @@ import pytest
 import credhelper
 from credhelper import errors
 from credhelper.commands import audit
-from credhelper.commands.cli import VERBS, build_parser
+from credhelper.commands.cli.usage import VERBS, build_parser
 from credhelper.commands.run import options as runner
 
 TOP = Path(__file__).parents[2]

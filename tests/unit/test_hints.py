@@ -31,7 +31,7 @@ JUSTIFIED = {
     ("commands/cli/import_.py", "to give them the file's values: --rotate; "): (
         "a choice of two, and the new values are in the file"
     ),
-    ("commands/cli/__init__.py", "examples:"): "no advice: --help shows the verbs in use",
+    ("commands/cli/usage.py", "examples:"): "no advice: --help shows the verbs in use",
     ("commands/cli/leaks_report.py", "sudo credhelper rotate {}"): (
         "the value is in the open; asks for the new one"
     ),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
+from credhelper import store as credential_store
 from credhelper.commands import messages
 from credhelper.commands.check import credentials, machine, plaintext, scripts, store, sudoers
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import findings, terminal
-from credhelper.errors import CredentialNotFound, SystemdMissing, UsageError
-from credhelper.name import shown
+from credhelper.errors import SystemdMissing, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -91,10 +91,9 @@ def _places(asked: _Asked) -> list[Sealed]:
         return there
     chosen = [place for place in there if place.name in asked.names]
     if missing := set(asked.names) - {place.name for place in chosen}:
-        raise CredentialNotFound(
-            f"there is no credential {', '.join(map(shown, sorted(missing)))}",
-            "see sudo credhelper list; a script is given by a path, such as ./script.py",
-        )
+        error = credential_store.missing(sorted(missing), wanted=False)
+        error.hint += "; a script is given by a path, such as ./script.py"
+        raise error
     return chosen
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sealing
+from credhelper import sealing, store
 from credhelper.commands import inventory, messages
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, CredentialNotFound, UsageError
@@ -131,9 +131,7 @@ def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialE
     names = [name for name in select.split(",") if name] if select is not None else list(entries)
     for name in names:
         if name not in entries:
-            raise CredentialNotFound(
-                f"there is no credential {name}", "what is there: sudo credhelper list"
-            )
+            raise store.missing([name], wanted=False)
     failures = {
         name: CredentialError(f"credential {name} {'; '.join(inventory.problems(entries[name]))}")
         for name in names

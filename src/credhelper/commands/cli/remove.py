@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credhelper import store
 from credhelper.commands import audit, installing, messages
 from credhelper.commands.cli import changing, terminal
-from credhelper.errors import CredentialNotFound, UsageError
+from credhelper.errors import UsageError
 from credhelper.name import shown
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not name or "/" in name or "\0" in name or name in (".", ".."):
         raise UsageError(f"{shown(name)} is no file name", "see sudo credhelper list")
     if not store.present(name):
-        raise CredentialNotFound(
-            f"there is no credential {shown(name)} in {store.WRITTEN}",
-            "see sudo credhelper list",
-        )
+        raise store.missing([name], store.WRITTEN, wanted=False)
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UsageError("removing without a terminal to ask on", "give --yes")

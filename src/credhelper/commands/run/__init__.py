@@ -54,7 +54,7 @@ def main() -> None:
 
         given, blobs, failed = _found(dict.fromkeys(names))
         if failed and not chosen.dry_run:
-            raise _first(failed)
+            raise _first(failed, variables)
         unsealing = sealing.Unsealing(blobs, allow_null=chosen.allow_null)
         try:  # what is not needed to get here, while systemd-creds runs
             from credhelper.commands.run import handover, interpreter, planning
@@ -108,17 +108,18 @@ def _found(
     return given, blobs, failed
 
 
-def _first(failed: dict[str, CredentialError]) -> CredentialError:
+def _first(
+    failed: dict[str, CredentialError], variables: Mapping[str, CredentialName]
+) -> CredentialError:
     """The error to show. Every credential that is missing is named in one."""
     for error in failed.values():
         if not isinstance(error, CredentialNotFound):
             return error
-    from credhelper.name import quoted
-
-    return CredentialNotFound(
-        f"there is no credential {', '.join(failed)}",
-        " && ".join(f"sudo credhelper add {quoted(name)}" for name in failed),
-    )
+    missing = store.missing(list(failed))
+    for variable, name in variables.items():
+        if name in failed and variable in store.known():
+            missing.hint = f"did you mean -e {name}={variable}?"
+    return missing
 
 
 def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, bytes]:
@@ -161,6 +162,7 @@ def _fail(error: CredentialError, chosen: Options) -> NoReturn:
         error.hint += f" && {options.with_script(sys.argv[1:], chosen, error.moved)}"
     messages.error(error)
     target = chosen.target
+    chosen.forget_values()
     if target and os.geteuid() == 0:
         who = audit.invoking_user()
         audit.record(

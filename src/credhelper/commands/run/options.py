@@ -73,6 +73,12 @@ class Options:
         self.help = False
         self.version = False
 
+    def forget_values(self) -> None:
+        """Leaves out of what is recorded what looks like a value that stood in a name's place."""
+        from credhelper import mistakes
+
+        self.credentials = [n for n in self.credentials if not mistakes.is_value_like(n)]
+
 
 def parse(argv: list[str]) -> Options:
     """The options in ``argv`` (without the program). Raises :class:`RunnerFailed`."""
@@ -85,7 +91,7 @@ def parse(argv: list[str]) -> Options:
         flag, value = _split(word)
         option, takes = _BY_FLAG.get(flag, ("", ""))
         if not option:
-            raise RunnerFailed(f"unknown option {flag!a}", _HINT)
+            raise _unknown(flag)
         if not takes:
             if value is not None:
                 raise RunnerFailed(f"{option} takes no value", _HINT)
@@ -102,7 +108,7 @@ def parse(argv: list[str]) -> Options:
             break
     if not options.module:
         if not left:
-            raise RunnerFailed("no script is given", _HINT)
+            raise RunnerFailed("no script is given", _without_script(options))
         options.target = left.pop(0)
     options.arguments = left
     _check(options)
@@ -155,18 +161,18 @@ def _split(word: str) -> tuple[str, str | None]:
 
 def _take(options: Options, option: str, value: str) -> None:
     if option == "--credential":
-        name = _name(value)
+        name = _name(value, "after -c")
         if name in options.credentials:
             raise RunnerFailed(f"-c {name} is there twice", "keep one")
         options.credentials.append(name)
     elif option == "--environment":
         variable, equals, name_text = value.partition("=")
         if not equals:
-            raise RunnerFailed(f"-e {value!a} has no '='", "write it as -e API_KEY=my_api_key")
+            raise RunnerFailed("-e takes VAR=NAME", "write it as -e API_KEY=my_api_key")
         metadata.check_variable(variable)
         if variable in options.environment:
             raise RunnerFailed(f"-e {variable} is there twice", "keep one")
-        options.environment[variable] = _name(name_text)
+        options.environment[variable] = _name(name_text, f"after -e {variable}=")
     elif option == "--keep-environment":
         options.keep.append(value)
     elif option == "-m":
@@ -185,11 +191,31 @@ def _once(option: str, there: str) -> None:
         raise RunnerFailed(f"{option} is there twice", "keep one")
 
 
-def _name(text: str) -> CredentialName:
+def _name(text: str, where: str) -> CredentialName:
+    """The name; what is none is not repeated, for it may be a value."""
     try:
         return CredentialName(text)
     except CredentialError as error:
-        raise RunnerFailed(error.problem, error.hint) from None
+        from credhelper import mistakes
+
+        hint = mistakes.REISSUE if mistakes.is_value_like(text) else error.hint
+        raise RunnerFailed(f"the credential's name {where} {error.reason}", hint) from None
+
+
+def _unknown(flag: str) -> RunnerFailed:
+    from credhelper import mistakes
+
+    meant = mistakes.closest(flag, [f for f in _BY_FLAG if f.startswith("--")])
+    return RunnerFailed(f"unknown option {flag!a}", f"did you mean {meant}?" if meant else _HINT)
+
+
+def _without_script(options: Options) -> str:
+    """The hint where no script is given: perhaps it was taken for the name of a credential."""
+    import os
+
+    if options.credentials and os.path.exists(path := options.credentials[-1]):
+        return f"-c takes a credential's name before it: -c my_api_key {path}"
+    return _HINT
 
 
 def _check(options: Options) -> None:
