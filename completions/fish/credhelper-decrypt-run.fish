@@ -18,7 +18,7 @@ function __credhelper_decrypt_run_option
     complete -c credhelper-decrypt-run -n __credhelper_before_script $argv
 end
 
-__credhelper_decrypt_run_option -s c -l credential -x -d 'Decrypt it for the script' -a '(for directory in /etc /run /usr/local/lib /usr/lib; command ls $directory/credstore.encrypted 2>/dev/null; end)'
+__credhelper_decrypt_run_option -s c -l credential -x -d 'Decrypt it for the script' -a '(sudo -n credhelper list --names 2>/dev/null)'
 __credhelper_decrypt_run_option -s e -l environment -x -d 'Also set VAR=NAME'
 __credhelper_decrypt_run_option -s m -x -d 'Run an installed Python module'
 __credhelper_decrypt_run_option -l python -r -F -d 'Use this Python interpreter'

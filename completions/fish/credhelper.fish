@@ -2,10 +2,8 @@
 # fish completion for credhelper(8)
 
 function __credhelper_names
-    # what the store holds, where this user may read it
-    for directory in /etc /run /usr/local/lib /usr/lib
-        command ls $directory/credstore.encrypted 2>/dev/null
-    end
+    # what the store holds, where this user may see it without being asked for a password
+    sudo -n credhelper list --names 2>/dev/null
 end
 
 function __credhelper_option --description 'an option of the verbs in the first argument'
@@ -50,6 +48,7 @@ __credhelper_option 'list check' -l allow-null -d 'Let the null key pass'
 __credhelper_option 'put import reseal' -l dry-run -d 'Show what would be done'
 __credhelper_option 'import leaks' -l select -x -a '(__credhelper_names)' -d 'These credentials alone'
 
+__credhelper_option list -l names -d 'Print the names alone'
 __credhelper_option list -l verify -d 'Unseal each credential too'
 __credhelper_option put -l set -d 'Names and values as JSON'
 __credhelper_option 'remove leaks' -l yes -d 'Do not ask'
@@ -60,9 +59,13 @@ __credhelper_option reseal -l all -d 'Every credential'
 __credhelper_option leaks -l staged -d 'What is staged for the next commit'
 __credhelper_option leaks -l baseline -r -F -d 'Leave out what this has'
 __credhelper_option leaks -l rewrite -d 'Take it out of the history'
+__credhelper_option log -s n -l lines -x -d 'The newest alone'
 __credhelper_option log -l since -x -d 'From then on'
 __credhelper_option report -F
 __credhelper_option report -l html -r -F -d 'Write a page that sorts'
+__credhelper_option log -l user -x -a '(__fish_complete_users)' -d 'What this user did'
+__credhelper_option log -l script -r -F -d 'The runs of this script'
+__credhelper_option log -l no-pager -d 'Do not start less'
 __credhelper_option sudoers -l group -x -a '(__fish_complete_groups)' -d 'The group that may'
 __credhelper_option sudoers -l user -x -a '(__fish_complete_users)' -d 'The user who may'
 __credhelper_option sudoers -l password -d 'Ask for their own password'

@@ -35,14 +35,13 @@ def test_the_table(credhelper: Runs, sealed: Callable[..., Path]) -> None:
         path = sealed(name, "x")
         os.utime(path, (now - age, now - age))
     sealed("null_one", "x", "--with-key=null").chmod(0o644)
-    size = (STORE / "a").stat().st_size
     assert credhelper("list").out.splitlines() == [
-        "NAME      BOUND TO  SIZE  AGE   PROBLEMS",
-        f"a         host      {size}   0min",
-        f"b         host      {size}   34d",
-        f"null_one  null      {(STORE / 'null_one').stat().st_size}   0min  "
-        "may be read by others (mode 0644)",
+        "NAME      BOUND TO  ROTATED  LAST USED  PROBLEMS",
+        "a         host         0min",
+        "b         host          34d",
+        "null_one  null         0min             may be read by others (mode 0644)",
     ]
+    assert credhelper("list", "--names").out == "a\nb\nnull_one\n"
 
 
 def problems(credhelper: Runs, *options: str) -> dict[str, list[str]]:
@@ -99,6 +98,21 @@ def test_json(credhelper: Runs, sealed: Callable[..., Path]) -> None:
         "gid": 0,
         "problems": [],
     }
+
+
+def test_verify_shows_when_each_expires(credhelper: Runs, sealed: Callable[..., Path]) -> None:
+    sealed("always", "x")
+    sealed("some_time", "x", "--not-after=2039-02-03 04:05 UTC")
+    finished = credhelper("list", "--verify")
+    assert finished.out.splitlines() == [
+        "NAME       BOUND TO  EXPIRES     ROTATED  LAST USED  PROBLEMS",
+        "always     host      never          0min",
+        "some_time  host      2039-02-03     0min",
+    ]
+    assert finished.err == "credhelper: note: verified: 2 of 2 unseal\n"
+    always, some_time = json.loads(credhelper("list", "--verify", "--json").out)["credentials"]
+    assert "expires" not in always
+    assert some_time["expires"] == "2039-02-03T04:05:00+00:00"
 
 
 def test_the_first_directory_of_the_search_path_wins(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import struct
@@ -16,7 +17,8 @@ from typing import Final
 import pytest
 
 from credhelper.commands import audit
-from tests.real.conftest import JOURNAL, Machine, Runs
+from tests.real.conftest import JOURNAL, Machine, Runs, launcher
+from tests.real.terminal import Terminal
 
 JOURNALD: Final = "/usr/lib/systemd/systemd-journald"
 CONFIGURATION: Final = """[Journal]
@@ -84,7 +86,7 @@ def test_changes_are_shown_newest_last(
     assert [r["operation"] for r in records(3, "my_api_key")] == ["add", "rotate", "remove"]
     heading, *lines = credhelper("log", "other").out.splitlines()
     assert heading.split() == ["TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT"]
-    assert [line.split()[2:] for line in lines] == [["store", "root", "other", "add"]]
+    assert [line.split("\t")[1:] for line in lines] == [["store", "root", "", "other", "add"]]
 
 
 @pytest.fixture
@@ -137,13 +139,65 @@ def test_what_the_journal_lost_is_there_from_the_kernels_audit(
     assert "sk-1234" not in str(ran)
 
 
+def test_what_is_asked_for(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -> None:
+    for name, user in (("a", "ada"), ("b", "bob"), ("c", "ada")):
+        assert credhelper("add", name, input="x", env={"SUDO_USER": user}).status == 0
+    records(3)
+    assert [r["credentials"] for r in records(2, "-n", "2")] == ["b", "c"]
+    assert [r["credentials"] for r in records(2, "--user=ada")] == ["a", "c"]
+    assert records(0, "--script=/opt/jobs/report.py") == []
+    assert credhelper("log", "-n", "0").status == 2
+
+
+def test_after_an_import_it_can_be_read_at_80_columns(
+    credhelper: Runs, records: Callable[..., list[dict[str, str]]]
+) -> None:
+    names = [f"production_api_token_{number}" for number in range(48)]
+    audit.store_changed("import", names)
+    records(1)
+    finished = credhelper("log", tty=[], env={"COLUMNS": "80"})
+    lines = finished.out.splitlines()
+    assert len(lines) == 2
+    assert "production_api_token_0 +47" in finished.out
+    assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in lines)
+
+
+def test_a_long_log_goes_through_a_pager_that_starts_nothing(
+    credhelper: Runs, records: Callable[..., list[dict[str, str]]], environment: dict[str, str]
+) -> None:
+    for number in range(40):
+        audit.store_changed("add", [f"key_{number}"])
+    records(40)
+    hostile = environment | {"PAGER": "/bin/false", "LESSOPEN": "|/bin/false", "LESS": "-X"}
+    with Terminal([*launcher("credhelper"), "log"], env=hostile) as terminal:
+        terminal.expect(":")
+        terminal.send("!id\n")
+        terminal.send("q")
+        terminal.wait()
+    assert b"uid=0" not in terminal.shown
+    assert credhelper("log", "--no-pager", tty=[]).out.count("key_") == 40
+
+
+def test_the_last_use_is_listed(
+    credhelper: Runs, records: Callable[..., list[dict[str, str]]], decrypt_run: Runs, scratch: Path
+) -> None:
+    assert credhelper("add", "my_api_key", input="x").status == 0
+    (scratch / "report.py").write_text("")
+    path = str(scratch / "report.py")
+    assert decrypt_run("-c", "my_api_key", path, env={"SUDO_USER": "ada"}).status == 0
+    records(2)
+    assert credhelper("list").out.splitlines()[1].endswith("0min report.py")
+    (entry,) = json.loads(credhelper("list", "--json").out)["credentials"]
+    assert (entry["last_used"]["script"], entry["last_used"]["user"]) == (path, "ada")
+
+
 def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -> None:
     assert credhelper("add", "my_api_key", input="x").status == 0
     records(1)
     records(1, "--since=-1h")
     finished = credhelper("log", "--since=+1h")
     assert (finished.status, finished.out) == (0, "")
-    assert finished.err == "credhelper: note: the journal has no records of that\n"
+    assert finished.err == "credhelper: note: there are no records of that\n"
     finished = credhelper("log", "--since=sometime")
     assert finished.status == 2
     assert finished.err.splitlines() == [

@@ -25,15 +25,19 @@ def unseal(
 
     One unsealing where it never expires, else about 30. Raises as :func:`sealing.unseal` does.
     """
-    far = f"@{int(time.time()) + _FAR_DAYS * _DAY_SECONDS}"
     try:
         value = sealing.unseal(
-            name, blob, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=far
+            name, blob, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=far()
         )
     except CredentialExpired:
         value = sealing.unseal(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
         return value, last_valid_second(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
     return value, None
+
+
+def far() -> str:
+    """A time (systemd.time(7)) at which only what never expires is valid."""
+    return f"@{int(time.time()) + _FAR_DAYS * _DAY_SECONDS}"
 
 
 def last_valid_second(

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper list``: what is in the store, and how it is bound."""
+"""``credhelper list``: what is in the store, how it is bound, when it was given and last used."""
 
 from __future__ import annotations
 
+import os
 import stat
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
-from credhelper.commands import inventory, messages
+from credhelper.commands import expiry, inventory, messages, records
 from credhelper.commands.cli import terminal
-from credhelper.errors import CredentialError, DecryptionFailed
+from credhelper.errors import CredentialError, CredentialExpired, DecryptionFailed
 from credhelper.name import quoted
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
+    from credhelper.commands.records import Record
     from credhelper.store import Sealed
 
 
@@ -24,9 +26,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "list",
         help="show the credentials",
-        description="Show the credentials: how each is bound, its size, age and problems.",
+        description="Show the credentials: how each is bound, how long ago its value was given, "
+        "when and by which script it was last used, and its problems.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--names", action="store_true", help="print the names, one a line")
     parser.add_argument(
         "--verify", action="store_true", help="also unseal each: expiry, names, keys"
     )
@@ -38,53 +42,92 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Prints; 1 where ``--verify`` finds what does not unseal."""
     entries = inventory.entries()
+    if arguments.names:
+        for entry in entries:
+            messages.say(messages.one_line(entry.name))
+        return 0
     failures: dict[str, CredentialError] = {}
+    ends: dict[str, int] = {}
     if arguments.verify:
-        blobs = {entry.name: entry.blob for entry in entries if entry.blob}
-        results = sealing.unseal_many(
-            blobs, allow_null=arguments.allow_null, progress=terminal.progress("unsealing")
-        )
-        failures = {
-            name: result for name, result in results.items() if isinstance(result, CredentialError)
-        } | {
-            entry.name: DecryptionFailed(
-                "; ".join(inventory.problems(entry)), subject=f"credential {entry.name}"
-            )
-            for entry in entries
-            if not entry.blob
-        }
-        opened = {name: blob for name, blob in blobs.items() if name not in failures}
-        nameless = sealing.nameless(opened, allow_null=arguments.allow_null) if opened else set()
-        for name in sorted(nameless):
-            messages.warn(
-                f"credential {name} has no embedded name, and unseals in the place of any other",
-                f"sudo credhelper reseal {quoted(name)}",
-            )
+        failures, ends = _verified(entries, allow_null=arguments.allow_null)
+    uses = records.last_uses()
     if arguments.json:
-        terminal.print_json(
-            "list", {"credentials": [_as_data(entry, failures) for entry in entries]}
-        )
+        data = [_as_data(entry, failures, ends, uses) for entry in entries]
+        terminal.print_json("list", {"credentials": data})
     elif entries:
-        terminal.table(
-            ("NAME", "BOUND TO", "SIZE", "AGE", "PROBLEMS"),
-            [
-                (
-                    entry.name,
-                    inventory.binding(entry).label,
-                    str(entry.status.st_size),
-                    terminal.age(entry.status.st_mtime),
-                    "; ".join(_problems(entry, failures)),
-                )
-                for entry in entries
-            ],
-            alarming=4,
-        )
+        _show(entries, failures, ends if arguments.verify else None, uses)
+        if arguments.verify:
+            messages.note(f"verified: {len(entries) - len(failures)} of {len(entries)} unseal")
     else:
         messages.note("there are no credentials", "add one: sudo credhelper add my_api_key")
     return 1 if failures else 0
 
 
-def _problems(entry: Sealed, failures: dict[str, CredentialError]) -> list[str]:
+def _verified(
+    entries: list[Sealed], *, allow_null: bool
+) -> tuple[dict[str, CredentialError], dict[str, int]]:
+    """Why some do not unseal, and the last second of those that expire."""
+    blobs = {entry.name: entry.blob for entry in entries if entry.blob}
+    far = expiry.far()  # valid then: never expires
+    results = sealing.unseal_many(
+        blobs, allow_null=allow_null, timestamp=far, progress=terminal.progress("unsealing")
+    )
+    ends = {
+        name: expiry.last_valid_second(name, blobs[name], allow_null=allow_null)
+        for name, result in results.items()
+        if isinstance(result, CredentialExpired)
+    }
+    now = sealing.unseal_many({name: blobs[name] for name in ends}, allow_null=allow_null)
+    failures = {
+        name: result
+        for name, result in (results | now).items()
+        if isinstance(result, CredentialError)
+    }
+    opened = {name: blob for name, blob in blobs.items() if name not in failures}
+    for name in sorted(sealing.nameless(opened, allow_null=allow_null) if opened else ()):
+        messages.warn(
+            f"credential {name} has no embedded name, and unseals in the place of any other",
+            f"sudo credhelper reseal {quoted(name)}",
+        )
+    for entry in entries:
+        if not entry.blob:
+            problem = "; ".join(inventory.problems(entry))
+            failures[entry.name] = DecryptionFailed(problem, subject=f"credential {entry.name}")
+    return failures, ends
+
+
+def _show(
+    entries: list[Sealed],
+    failures: Mapping[str, CredentialError],
+    ends: Mapping[str, int] | None,
+    uses: Mapping[str, Record],
+) -> None:
+    headings = ["NAME", "BOUND TO", "ROTATED", "LAST USED", "PROBLEMS"]
+    rows = [
+        [
+            entry.name,
+            inventory.binding(entry).label,
+            terminal.age(entry.status.st_mtime),
+            _last_use(uses.get(entry.name)),
+            "; ".join(_problems(entry, failures)),
+        ]
+        for entry in entries
+    ]
+    if ends is not None:
+        headings.insert(2, "EXPIRES")
+        for entry, row in zip(entries, rows, strict=True):
+            never = "" if entry.name in failures else "never"
+            row.insert(2, terminal.day(ends[entry.name]) if entry.name in ends else never)
+    terminal.table(headings, rows, alarming=len(headings) - 1, figures=("ROTATED",))
+
+
+def _last_use(record: Record | None) -> str:
+    if record is None:
+        return ""
+    return f"{terminal.age(record.when)} {os.path.basename(record.script)}"
+
+
+def _problems(entry: Sealed, failures: Mapping[str, CredentialError]) -> list[str]:
     problems = inventory.problems(entry)
     if not entry.is_written:
         problems.insert(0, f"in {entry.directory}")
@@ -94,19 +137,31 @@ def _problems(entry: Sealed, failures: dict[str, CredentialError]) -> list[str]:
     return problems
 
 
-def _as_data(entry: Sealed, failures: dict[str, CredentialError]) -> dict[str, object]:
-    status = entry.status
+def _as_data(
+    entry: Sealed,
+    failures: Mapping[str, CredentialError],
+    ends: Mapping[str, int],
+    uses: Mapping[str, Record],
+) -> dict[str, object]:
     data: dict[str, object] = {
         "name": entry.name,
         "path": entry.path,
         "bound_to": inventory.binding(entry).label,
-        "size": status.st_size,
-        "modified": datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds"),
-        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
-        "uid": status.st_uid,
-        "gid": status.st_gid,
+        "size": entry.status.st_size,
+        "modified": terminal.exact_time(entry.status.st_mtime),
+        "mode": f"{stat.S_IMODE(entry.status.st_mode):04o}",
+        "uid": entry.status.st_uid,
+        "gid": entry.status.st_gid,
         "problems": inventory.problems(entry),
     }
+    if entry.name in ends:
+        data["expires"] = terminal.exact_time(ends[entry.name])
+    if use := uses.get(entry.name):
+        data["last_used"] = {
+            "time": terminal.exact_time(use.when),
+            "script": use.script,
+            "user": use.invoking_user,
+        }
     if failure := failures.get(entry.name):
         data["unsealing"] = {"error": type(failure).__name__, "problem": failure.problem}
     return data

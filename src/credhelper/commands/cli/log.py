@@ -1,28 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper log``: who used which credential for what, from the journal."""
+"""``credhelper log``: who used which credential for what."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import audit, audit_trail, messages, program
+from credhelper.commands import messages, records
 from credhelper.commands.cli import terminal
-from credhelper.errors import CredentialError, UsageError
+from credhelper.errors import UsageError
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
-_JOURNALCTL: Final = "/usr/bin/journalctl"
-_EVENTS: Final = {
-    audit.RUN: "run",
-    audit.REFUSAL: "refused",
-    audit.STORE_CHANGE: "store",
-    audit.ON_DEMAND: "on demand",
-}
-_FIELDS: Final = ("OPERATION", "CREDENTIALS", "SCRIPT", "SCRIPT_SHA256", "INVOKING_USER", "RUN_AS")
+    from credhelper.commands.records import Record
+
+_HEADINGS: Final = ("TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT")
+_NAMES_COLUMNS: Final = 24
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,76 +31,63 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "journal, and those of the kernel's audit that the journal lacks.",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="only of this credential")
-    parser.add_argument("--since", metavar="TIME", help="since when, as in systemd.time(7)")
+    parser.add_argument("-n", "--lines", metavar="COUNT", type=int, help="only the newest")
+    parser.add_argument("--since", metavar="TIME", default="", help="as in systemd.time(7)")
+    parser.add_argument("--user", metavar="USER", help="only what this user did")
+    parser.add_argument("--script", metavar="PATH", help="only of this script")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--no-pager", action="store_true", help="do not start less(1)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the records."""
+    if arguments.lines is not None and arguments.lines < 1:
+        raise UsageError("-n takes a number of records", "such as -n 20")
     name = None if arguments.name is None else CredentialName(arguments.name)
-    entries = _entries(arguments.since)
-    entries += audit_trail.missing(entries, arguments.since)
-    records = sorted((_record(entry) for entry in entries), key=lambda record: record["time"])
-    if name:
-        records = [record for record in records if name in record["credentials"].split()]
+    script = os.path.realpath(arguments.script) if arguments.script else ""
+    found = [
+        record
+        for record in records.read(arguments.since)
+        if (not name or name in record.credentials)
+        and arguments.user in (None, record.invoking_user)
+        and script in ("", record.script)
+    ]
+    found = found[-arguments.lines :] if arguments.lines else found
     if arguments.json:
-        terminal.print_json("log", {"records": records})
-    elif records:
-        headings = ("TIME", "EVENT", "USER", "AS", "CREDENTIALS", "WHAT")
-        terminal.table(
-            headings,
-            [
-                (
-                    r["time"],
-                    r["event"],
-                    r["invoking_user"],
-                    r["run_as"],
-                    r["credentials"],
-                    r["reason"] or r["script"] or r["operation"],
-                )
-                for r in records
-            ],
-        )
+        terminal.print_json("log", {"records": [_as_data(record) for record in found]})
+    elif found:
+        wide = not terminal.is_dressed()
+        rows = [_row(record, wide=wide) for record in found]
+        terminal.table(_HEADINGS, rows, padded=False, paged=not arguments.no_pager)
     else:
-        messages.note("the journal has no records of that")
+        messages.note("there are no records of that")
     return 0
 
 
-def _entries(since: str | None) -> list[dict[str, object]]:
-    # root's alone: anybody can write records that look like ours
-    matches = ["_UID=0", *(f"MESSAGE_ID={message_id}" for message_id in _EVENTS)]
-    # --all: without it, a field of more than 4096 bytes is null
-    argv = [_JOURNALCTL, "--output=json", "--all", "--no-pager", "--quiet", *matches]
-    try:
-        found = program.run(*argv, *([f"--since={since}"] if since else []))
-    except OSError as error:
-        raise CredentialError(f"{_JOURNALCTL}: {error.strerror}", "install systemd") from None
-    if found.returncode:
-        reason = found.stderr.decode("ascii", "replace").strip()
-        if since and "timestamp" in reason:
-            raise UsageError(f"--since: {reason}", "write it as in systemd.time(7), such as -1d")
-        raise CredentialError(f"journalctl failed: {reason}", "see journalctl(1)")
-    return [json.loads(line) for line in found.stdout.splitlines()]
+def _row(record: Record, *, wide: bool) -> tuple[str, ...]:
+    return (
+        terminal.exact_time(record.when) if wide else terminal.short_time(record.when),
+        record.event,
+        record.invoking_user,
+        record.run_as,
+        " ".join(record.credentials) if wide else _folded(record.credentials),
+        record.what if wide or record.reason else os.path.basename(record.what),
+    )
 
 
-def _record(entry: dict[str, object]) -> dict[str, str]:
-    def field(name: str) -> str:
-        return _text(entry.get(name))
-
-    stamp = int(field("__REALTIME_TIMESTAMP")) / 1e6
-    record = {
-        "time": datetime.fromtimestamp(stamp).astimezone().isoformat(" ", "seconds"),
-        "event": _EVENTS.get(field("MESSAGE_ID"), ""),
-        "message": field("MESSAGE"),
-        "reason": field("CREDHELPER_REASON"),
-    }
-    return record | {name.lower(): field(f"CREDHELPER_{name}") for name in _FIELDS}
+def _folded(names: Sequence[str]) -> str:
+    """As many of ``names`` as a column has room for, and how many more there are."""
+    shown = 1
+    while shown < len(names) and len(" ".join(names[: shown + 1])) <= _NAMES_COLUMNS:
+        shown += 1
+    left = len(names) - shown
+    return " ".join(names[:shown]) + (f" +{left}" if left > 0 else "")
 
 
-def _text(value: object) -> str:
-    """A field in journalctl(1)'s JSON: text, bytes as numbers, null, or several of these."""
-    if isinstance(value, list):
-        if all(isinstance(byte, int) for byte in value):
-            return bytes(value).decode("utf-8", "replace")
-        return " ".join(_text(one) for one in value)
-    return "" if value is None else str(value)
+def _as_data(record: Record) -> dict[str, object]:
+    """The record as JSON has it: the names of its credentials with blanks between them."""
+    data = asdict(record)
+    when = data.pop("when")
+    return (
+        {"time": terminal.exact_time(when)} | data | {"credentials": " ".join(record.credentials)}
+    )

@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shlex
+import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final, cast
 
 from credhelper.commands import messages
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_LESS: Final = "/usr/bin/less"
+_RECENT_SECONDS: Final = 300 * 86400
+_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "PROBLEMS", "WHAT")
 JSON_FORMAT: Final = 1  # of the envelope that --json prints
 
 
@@ -68,31 +73,96 @@ def print_json(verb: str, data: Mapping[str, object]) -> None:
     messages.say(json.dumps({"format": JSON_FORMAT, "verb": verb, **data}, indent=2))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, alarming: int = -1) -> None:
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    alarming: int = -1,
+    figures: Sequence[str] = (),
+    padded: bool = True,
+    paged: bool = False,
+) -> None:
     """A table on stdout: plain columns in a pipe, dressed on a terminal.
 
-    The column with the index ``alarming`` holds problems.
+    The column with the index ``alarming`` holds problems; the ``figures`` are set to the right.
+    In a pipe, what is not ``padded`` has tabs between the columns. On a terminal, what is
+    ``paged`` and longer than the screen goes through less(1).
     """
-    if not sys.stdout.isatty():
+    if not is_dressed():
         lines = [[messages.one_line(cell) for cell in line] for line in (headings, *rows)]
+        if not padded:
+            for line in lines:
+                messages.say("\t".join(line))
+            return
         widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
         for line in lines:
-            messages.say("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+            spaced = [
+                cell.rjust(width) if heading in figures else cell.ljust(width)
+                for heading, cell, width in zip(headings, line, widths, strict=True)
+            ]
+            messages.say("  ".join(spaced).rstrip())
         return
     from rich.table import Table
     from rich.text import Text
 
     dressed = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:  # the first and the last give way where there is little room
+    for heading in headings:  # these give way where there is little room
         dressed.add_column(
-            heading, overflow="fold", no_wrap=heading not in (headings[0], headings[-1])
+            heading,
+            overflow="fold",
+            no_wrap=heading not in _GIVE_WAY,
+            justify="right" if heading in figures else "left",
         )
     for row in rows:
         cells = [Text(messages.one_line(cell)) for cell in row]
         if alarming >= 0:
             cells[alarming].stylize("red")
         dressed.add_row(*cells)
-    console().print(dressed)
+    screen = console()
+    if not paged:
+        screen.print(dressed)
+        return
+    with screen.capture() as capture:
+        screen.print(dressed)
+    _page(capture.get(), screen.height)
+
+
+def is_dressed() -> bool:
+    """Whether people read stdout at a terminal."""
+    return sys.stdout.isatty()
+
+
+def _page(text: str, height: int) -> None:
+    """Shows ``text``, through less(1) where it is longer than the screen.
+
+    As journalctl(1) does under sudo(8): no command can be started from there, and no variable of
+    the caller's reaches it.
+    """
+    if text.count("\n") < height or not os.access(_LESS, os.X_OK):
+        messages.say(text, end="")
+        return
+    terminal = os.environ.get("TERM", "dumb")
+    environment = {"LESSSECURE": "1", "TERM": terminal, "LC_ALL": "C.UTF-8", "LESSHISTFILE": "-"}
+    subprocess.run(
+        [_LESS, "-FRSXMK"], input=text.encode(errors="replace"), env=environment, check=False
+    )
+
+
+def exact_time(when: float) -> str:
+    """``when`` (seconds since the epoch) for programs: ISO 8601, in UTC, to the second."""
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+
+
+def short_time(when: float) -> str:
+    """``when`` for people, in their time: the day and the minute, or the day of another year."""
+    local = datetime.fromtimestamp(when).astimezone()
+    recent = abs(time.time() - when) < _RECENT_SECONDS
+    return local.strftime("%b %d %H:%M" if recent else "%Y-%m-%d")
+
+
+def day(when: float) -> str:
+    """The day of ``when`` for people, in their time."""
+    return datetime.fromtimestamp(when).astimezone().strftime("%Y-%m-%d")
 
 
 def age(since: float) -> str:
