@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,10 +40,12 @@ def test_every_variable_becomes_a_credential(
         "OPENAI_API_KEY: openai_api_key added\n"
         "GITHUB_TOKEN: github_token added\n"
         "PEM: pem added\n"
+        "3 added\n"
         "\nto declare them, put this into the script:\n\n"
         "# /// script\n"
     )
-    assert list(metadata.declared(finished.stdout).credentials) == list(NAMES)
+    assert list(metadata.declared(finished.stdout).environment.values()) == list(NAMES)
+    assert "still holds the values in the clear" in finished.err
     (record,) = journal(1)
     assert record["CREDHELPER_OPERATION"] == "import"
     assert record["CREDHELPER_CREDENTIALS"] == " ".join(NAMES)
@@ -78,7 +81,7 @@ def test_rotate_gives_what_clashes_the_new_value(
     sealed("pem", b"another", "--not-after=2039-02-03 04:05:06 UTC")
     finished = credhelper("import", "--rotate", str(dotenv))
     assert finished.status == 0
-    assert finished.err == (
+    assert finished.err.startswith(
         "credhelper: note: the old value of pem expires on 2039-02-03 04:05 UTC, "
         "the new one never expires: to have it expire, give --not-after=\n"
     )
@@ -120,7 +123,7 @@ def test_the_source_is_deleted_when_all_is_sealed(credhelper: Runs, dotenv: Path
 def test_the_source_stays_when_values_would_be_lost(credhelper: Runs, dotenv: Path) -> None:
     finished = credhelper("import", "--delete-source", "--select=PEM", str(dotenv))
     assert finished.status == 2
-    assert "--delete-source would lose the values that --select leaves out" in finished.err
+    assert "--delete-source would lose the values that are left out" in finished.err
     assert dotenv.exists()
     assert not STORE.exists()
 
@@ -188,3 +191,34 @@ def test_killed_at_any_point_each_is_whole_and_a_repeat_completes(
             assert credhelper("import", "--rotate", str(dotenv)).status == 0
             assert stored() == NAMES
     assert points >= 10
+
+
+def test_settings_are_left_out_unless_asked_for(credhelper: Runs, scratch: Path) -> None:
+    path = scratch / ".env"
+    path.write_text("DEBUG=true\nAPI_KEY=sk-1234\nTOKEN=op://vault/item/field\n")
+    finished = credhelper("import", str(path))
+    assert finished.status == 0
+    assert list(stored()) == ["api_key"]
+    assert "note: left out, for they are settings: DEBUG (a boolean)" in finished.err
+    assert "warning: left out, for they refer to another manager: TOKEN (op://...)" in finished.err
+    assert credhelper("import", str(path), "--all").status == 0
+    assert set(stored()) == {"api_key", "debug"}
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdin"])
+def test_from_another_manager_without_a_file(credhelper: Runs, path: str) -> None:
+    finished = credhelper("import", path, input=FILE)
+    assert finished.status == 0, finished.err
+    assert stored() == NAMES
+    assert "in the clear" not in finished.err
+
+
+def test_a_fifo(credhelper: Runs, scratch: Path) -> None:
+    fifo = scratch / "fifo"
+    os.mkfifo(fifo)
+    with subprocess.Popen(["/bin/sh", "-c", f"printf sk-1234 >{fifo}"]):
+        finished = credhelper("add", "my_api_key", "--from-file", str(fifo))
+    assert finished.status == 0, finished.err
+    assert stored() == {"my_api_key": b"sk-1234"}
+    refused = credhelper("add", "other", "--from-file", "-", "--delete-source", input="x")
+    assert refused.status == 2

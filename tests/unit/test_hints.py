@@ -35,6 +35,9 @@ JUSTIFIED = {
     ("commands/cli/leaks_report.py", "sudo credhelper rotate {}"): (
         "the value is in the open; asks for the new one"
     ),
+    ("commands/cli/import_.py", "once the script runs, give the command again"): (
+        "removes the file once its sealed copies are verified"
+    ),
     ("commands/leaks/advice.py", "sudo credhelper leaks --rewrite {}"): (
         "replaces the value and nothing else; asks, and refuses over uncommitted changes"
     ),

@@ -113,7 +113,7 @@ def test_the_block_declares_what_was_imported(count: int) -> None:
     items = dotenv_import.plan(source).items
     block = dotenv_import.metadata_block(items)
     declared = metadata.declared(block.encode())
-    assert declared.credentials == [item.name for item in items]
+    assert not declared.credentials  # each has its variable
     assert declared.environment == {item.variable: item.name for item in items}
     assert max(map(len, block.splitlines())) <= 80
 
@@ -128,11 +128,7 @@ def test_a_variable_that_no_script_may_have_set_is_left_out_of_the_environment()
 def test_the_block_is_the_one_that_people_write() -> None:
     block = dotenv_import.metadata_block(dotenv_import.plan(b"API_KEY=1").items)
     assert block == (
-        "# /// script\n"
-        "# [tool.credhelper]\n"
-        '# credentials = ["api_key"]\n'
-        '# environment = { API_KEY = "api_key" }\n'
-        "# ///\n"
+        '# /// script\n# [tool.credhelper]\n# environment = { API_KEY = "api_key" }\n# ///\n'
     )
     tomllib.loads("".join(line[2:] + "\n" for line in block.splitlines()[1:-1]))
 
@@ -146,3 +142,39 @@ def test_any_file_is_planned_or_refused(source: bytes) -> None:
     assert plan.items
     assert all(item.value for item in plan.items)
     metadata.declared(dotenv_import.metadata_block(plan.items).encode())
+
+
+SETTINGS = (
+    b"DEBUG=true\nPORT=8080\nHOST=db.example.com\nAPI_KEY=sk-1234\nREF=op://vault/item/field\n"
+)
+
+
+def test_settings_and_references_are_left_out_and_named() -> None:
+    plan = dotenv_import.plan(SETTINGS, only_secrets=True)
+    assert [item.variable for item in plan.items] == ["API_KEY"]
+    assert plan.settings == (
+        ("DEBUG", "a boolean"),
+        ("PORT", "a number"),
+        ("HOST", "a host name"),
+    )
+    assert plan.references == (("REF", "op://"),)
+    assert plan.leaves_values
+
+
+def test_settings_are_taken_where_they_are_asked_for() -> None:
+    assert len(dotenv_import.plan(SETTINGS).items) == 4
+    (item,) = dotenv_import.plan(SETTINGS, ["DEBUG"], only_secrets=True).items
+    assert item.value == b"true"
+
+
+@pytest.mark.parametrize(
+    ("source", "why", "hint"),
+    [
+        (b"DEBUG=true\n", "no secrets, but settings", "--all"),
+        (b"KEY=op://a/b/c\n", "KEY refer", "op inject"),
+    ],
+)
+def test_nothing_is_left(source: bytes, why: str, hint: str) -> None:
+    with pytest.raises(InvalidValue, match=why) as caught:
+        dotenv_import.plan(source, only_secrets=True)
+    assert hint in caught.value.hint

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dotenv.parser import parse_stream
 
-from credhelper.commands import metadata
+from credhelper.commands import metadata, ordinary
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
 from credhelper.name import NewName, shown
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _COLUMNS: Final = 80
+_REFERENCES: Final = tuple(
+    "op:// ref+ vault:// vault: bws:// doppler:// infisical:// keyring:// pass:// gopass:// "
+    "awssm:// awsssm:// gcpsm:// azkv:// sops:// secretref:".split()
+)
+FILL_IN: Final = "have that manager fill them in: op inject -i .env | sudo credhelper import -"
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,23 @@ class Item:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to seal, what to say about the rest, and whether that leaves out any value."""
+    """What to seal, what to say about the rest, and whether that leaves out any value.
+
+    ``settings`` are left out too: variables, each with what its value is, as in "a number".
+    ``references`` are, to other managers: variables, each with how its value begins.
+    """
 
     items: tuple[Item, ...]
     notes: tuple[str, ...]
     leaves_values: bool
+    settings: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
 
 
-def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
+def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = False) -> Plan:
     """What the file ``source`` becomes; ``selected`` names variables or credentials, empty for all.
+
+    With ``only_secrets``, what is a setting and not selected is left out.
 
     Raises :class:`InvalidValue` for what python-dotenv cannot read, for an empty selected value
     and where nothing is left, :class:`InvalidName` for a variable that cannot be a credential,
@@ -52,6 +65,8 @@ def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
     notes: list[str] = []
     unmatched = set(selected)
     leaves_values = False
+    settings: dict[str, str] = {}
+    references: dict[str, str] = {}
     for variable, value, line in _bindings(source):
         names = {variable, variable.lower()}
         if selected and not names & set(selected):
@@ -67,6 +82,16 @@ def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
             continue
         if variable in items:
             notes.append(f"line {line}: {variable} is there again, and this one counts")
+        settings.pop(variable, None)
+        references.pop(variable, None)
+        if (reference := _reference(value)) and not selected:
+            references[variable] = reference
+            items.pop(variable, None)
+            continue
+        if only_secrets and not selected and (kind := ordinary.setting(value.encode())):
+            settings[variable] = kind
+            items.pop(variable, None)
+            continue
         if "${" in value:
             notes.append(f"line {line}: {variable} holds ${{...}}, which is kept as it stands")
         items[variable] = Item(variable, _name(variable, line), line, value.encode())
@@ -76,21 +101,38 @@ def plan(source: bytes, selected: Collection[str] = ()) -> Plan:
             "--select takes names of variables, or of the credentials that they become",
         )
     if not items:
-        raise InvalidValue("the file has no values", "it is to hold lines such as API_KEY=...")
+        raise _nothing_left(settings, references)
     _refuse_twins(items.values())
-    return Plan(tuple(items.values()), tuple(notes), leaves_values)
+    leaves_values = leaves_values or bool(settings or references)
+    left_out = tuple(settings.items()), tuple(references.items())
+    return Plan(tuple(items.values()), tuple(notes), leaves_values, *left_out)
+
+
+def _nothing_left(settings: Collection[str], references: Collection[str]) -> InvalidValue:
+    if references:
+        what = f"{', '.join(sorted(references))} refer to another manager's values"
+        return InvalidValue(f"the file has no values: {what}", FILL_IN)
+    if settings:
+        return InvalidValue("the file has no secrets, but settings", "to take them too: --all")
+    return InvalidValue("the file has no values", "it is to hold lines such as API_KEY=...")
+
+
+def _reference(value: str) -> str:
+    """How the reference to another manager's value begins; empty where ``value`` is none."""
+    return next((start for start in _REFERENCES if value.startswith(start)), "")
 
 
 def metadata_block(items: Sequence[Item]) -> str:
     """The inline metadata with which a script declares ``items``: lines of comment."""
-    names = [f'"{item.name}"' for item in items]
+    names = [f'"{item.name}"' for item in items if not _settable(item.variable)]
     variables = [f'{item.variable} = "{item.name}"' for item in items if _settable(item.variable)]
     lines = ["/// script", "[tool.credhelper]"]
-    lines += _fitting(f"credentials = [{', '.join(names)}]") or [
-        "credentials = [",
-        *(f"    {name}," for name in names),
-        "]",
-    ]
+    if names:  # what has a variable is declared by it
+        lines += _fitting(f"credentials = [{', '.join(names)}]") or [
+            "credentials = [",
+            *(f"    {name}," for name in names),
+            "]",
+        ]
     if variables:
         lines += _fitting(f"environment = {{ {', '.join(variables)} }}") or [
             "[tool.credhelper.environment]",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from credhelper import envelope, hostkey, sealing, store
 from credhelper.commands import audit, dotenv_import, installing, messages
-from credhelper.commands.cli import add, binding, changing
+from credhelper.commands.cli import add, binding, changing, stream
+from credhelper.commands.dotenv_import import FILL_IN
 from credhelper.commands.source import Source
 from credhelper.errors import (
     CredentialError,
@@ -41,9 +42,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "import", help="make credentials of a .env file", description=_DESCRIPTION
     )
-    parser.add_argument("file", metavar="FILE", help="the .env file")
+    parser.add_argument("file", metavar="FILE", help="the .env file; - for standard input")
     parser.add_argument(
         "--select", metavar="NAME[,NAME...]", default="", help="only these variables"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also what is a setting, not a secret: DEBUG=true"
     )
     parser.add_argument(
         "--rotate", action="store_true", help="give credentials that are there the file's value"
@@ -60,15 +64,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Seals, verifies and stores all; raises what keeps it from that."""
-    source = Source(arguments.file)
+    piped = stream.read(arguments.file)
+    source = Source(arguments.file) if piped is None else None
+    if arguments.delete_source and not source:
+        raise UsageError("--delete-source goes with a file", "there is none to delete")
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
-    plan = dotenv_import.plan(source.value, selected)
-    for text in plan.notes:
-        messages.note(text)
+    content = source.value if source else piped or b""
+    plan = dotenv_import.plan(content, selected, only_secrets=not arguments.all)
+    _note(plan)
     if arguments.delete_source and plan.leaves_values:
         raise UsageError(
-            "--delete-source would lose the values that --select leaves out",
-            "import the whole file, or remove it by hand",
+            "--delete-source would lose the values that are left out",
+            "import the whole file with --all, or remove it by hand",
         )
     bound = binding.chosen(arguments)
     there = _there(plan.items)
@@ -89,9 +96,34 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(plan.items, same, clashes, dry=arguments.dry_run)
         messages.say("\nto declare them, put this into the script:\n")
         messages.say(dotenv_import.metadata_block(plan.items), end="")
-        if arguments.delete_source and not arguments.dry_run:
-            changing.delete_source(source, sealed, change)
+        if source and not arguments.dry_run:
+            _end_plaintext(source, sealed, change, delete=arguments.delete_source)
     return 0
+
+
+def _note(plan: dotenv_import.Plan) -> None:
+    """Says what of the file is left out or stands out."""
+    for text in plan.notes:
+        messages.note(text)
+    if plan.settings:
+        listed = ", ".join(f"{variable} ({kind})" for variable, kind in plan.settings)
+        messages.note(f"left out, for they are settings: {listed}", "to take them too: --all")
+    if plan.references:
+        listed = ", ".join(f"{variable} ({start}...)" for variable, start in plan.references)
+        messages.warn(f"left out, for they refer to another manager: {listed}", FILL_IN)
+
+
+def _end_plaintext(
+    source: Source, sealed: Mapping[str, bytes], change: Change, *, delete: bool
+) -> None:
+    if delete:
+        changing.delete_source(source, sealed, change)
+    else:
+        path = messages.one_line(source.path)
+        messages.warn(
+            f"{path} still holds the values in the clear",
+            "once the script runs, give the command again with --delete-source",
+        )
 
 
 def _there(items: tuple[Item, ...]) -> dict[str, bytes]:
@@ -154,7 +186,11 @@ def _binding(bound: Bound, old: bytes | None) -> Bound:
 
 def _tell(items: tuple[Item, ...], same: set[str], clashes: list[str], *, dry: bool) -> None:
     would = "would be " if dry else ""
+    counts = dict.fromkeys(("added", "rotated", "unchanged"), 0)
     for item in items:
         done = "rotated" if item.name in clashes else "added"
-        what = "unchanged" if item.name in same else f"{would}{done}"
+        done = "unchanged" if item.name in same else done
+        counts[done] += 1
+        what = done if done == "unchanged" else f"{would}{done}"
         messages.say(f"{item.variable}: {item.name} {what}")
+    messages.say(f"{would}" + ", ".join(f"{n} {done}" for done, n in counts.items() if n))

@@ -6,10 +6,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from credhelper.commands.cli import prompt
+from credhelper.commands.cli import prompt, stream
 from credhelper.commands.source import Source
 from credhelper.errors import InvalidValue, UsageError
-from credhelper.sealing import MAXIMUM_VALUE_BYTES
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--multiline", action="store_true", help="type or paste several lines, up to Control-D"
     )
-    source.add_argument("--from-file", metavar="PATH", help="read the value from a file, exactly")
+    source.add_argument("--from-file", metavar="PATH", help="read a file or a pipe, exactly")
     parser.add_argument(
         "--delete-source",
         action="store_true",
@@ -43,31 +42,21 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
         raise UsageError("--delete-source goes with --from-file", "there is no file to delete")
     source = None
     exact = arguments.exact
-    if arguments.from_file:
+    if arguments.from_file and (piped := stream.read(arguments.from_file)) is not None:
+        value, exact = piped, True
+        if arguments.delete_source:
+            raise UsageError("--delete-source goes with a file", "there is none to delete")
+    elif arguments.from_file:
         source = Source(arguments.from_file)
-        value = source.value
+        value, exact = source.value, True
     elif arguments.stdin or not sys.stdin.isatty():
-        value = _piped(name)
+        value = stream.standard_input()
     elif arguments.multiline:
         value, exact = prompt.typed_lines(name), True
     else:
         value = prompt.typed(name)
-    if not (exact or arguments.from_file) and value.endswith(b"\n"):
+    if not exact and value.endswith(b"\n"):
         value = value[: -2 if value.endswith(b"\r\n") else -1]
     if not value:
         raise InvalidValue(f"the value of {name} is empty", "nothing has changed; give it a value")
     return value, source
-
-
-def _piped(name: str) -> bytes:
-    try:
-        value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
-    except OSError as error:
-        raise InvalidValue(
-            f"standard input cannot be read: {error.strerror}", "nothing has changed; pipe it in"
-        ) from None
-    if len(value) > MAXIMUM_VALUE_BYTES:
-        raise InvalidValue(
-            f"the value of {name} has more than {MAXIMUM_VALUE_BYTES} bytes", "systemd's limit"
-        )
-    return value

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Values that come through a pipe: standard input, a FIFO, another manager's output."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+import time
+from typing import Final
+
+from credhelper.errors import InvalidValue
+from credhelper.sealing import MAXIMUM_VALUE_BYTES
+
+_STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_PATIENCE_SECONDS: Final = 60.0  # for who writes into a FIFO
+
+
+def read(path: str) -> bytes | None:
+    """All that comes through the pipe ``path``, ``-`` for standard input; None where it is a file.
+
+    Raises :class:`InvalidValue` for what cannot be read, is more than a credential may hold, or
+    where nobody writes.
+    """
+    if path in _STANDARD_INPUT:
+        return standard_input()
+    try:
+        if not stat.S_ISFIFO(os.stat(path).st_mode):
+            return None
+        return _fifo(path)
+    except OSError:  # said by who reads it as a file
+        return None
+
+
+def standard_input() -> bytes:
+    """All of standard input. Raises as :func:`read` does."""
+    try:
+        value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
+    except OSError as error:
+        raise InvalidValue(
+            f"standard input cannot be read: {error.strerror}", "nothing has changed; pipe it in"
+        ) from None
+    return _fitting(value, "standard input")
+
+
+def _fifo(path: str) -> bytes:
+    value = bytearray()
+    end = time.monotonic() + _PATIENCE_SECONDS
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        while len(value) <= MAXIMUM_VALUE_BYTES:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                raise InvalidValue(
+                    "is a pipe that nobody has written to the end",
+                    "start who writes first, or pipe it in: ... | sudo credhelper ... -",
+                    path,
+                )
+            chunk = os.read(descriptor, 1 << 16)
+            if not chunk:
+                break
+            value += chunk
+    finally:
+        os.close(descriptor)
+    return _fitting(bytes(value), path)
+
+
+def _fitting(value: bytes, source: str) -> bytes:
+    if len(value) > MAXIMUM_VALUE_BYTES:
+        raise InvalidValue(
+            f"has more than {MAXIMUM_VALUE_BYTES} bytes", "that is systemd's limit", source
+        )
+    return value
