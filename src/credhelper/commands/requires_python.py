@@ -51,24 +51,26 @@ def _clause(clause: str, version: tuple[int, int, int]) -> bool:
         raise ValueError(clause)
     if prefix != text and operator not in ("==", "!="):
         raise ValueError(clause)
+    given = tuple(numbers)
+    length = max(3, len(given))
+    here, wanted = _filled(version, length), _filled(given, length)
     if operator == "~=":
-        if len(numbers) < 2:
+        if len(given) < 2:
             raise ValueError(clause)
-        given = tuple(numbers)
-        return version >= _full(given) and version[: len(given) - 1] == given[:-1]
+        return here >= wanted and here[: len(given) - 1] == given[:-1]
     if prefix != text:
-        return (version[: len(numbers)] == tuple(numbers[:3])) == (operator == "==")
-    wanted = _full(tuple(numbers))
+        return (here[: len(given)] == given) == (operator == "==")
     return {
-        "===": version == wanted,
-        "==": version == wanted,
-        "!=": version != wanted,
-        "<=": version <= wanted,
-        ">=": version >= wanted,
-        "<": version < wanted,
-        ">": version > wanted,
+        "===": here == wanted,
+        "==": here == wanted,
+        "!=": here != wanted,
+        "<=": here <= wanted,
+        ">=": here >= wanted,
+        "<": here < wanted,
+        ">": here > wanted,
     }[operator]
 
 
-def _full(numbers: tuple[int, ...]) -> tuple[int, ...]:
-    return (*numbers, 0, 0)[: max(3, len(numbers))]
+def _filled(numbers: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """``numbers`` with as many zeros as it takes: 3.9 is 3.9.0.0."""
+    return (*numbers, *[0] * (length - len(numbers)))
