@@ -177,6 +177,12 @@ def missing(
     """
     from credhelper import mistakes
 
+    for other in SEARCHED if directory and len(names) == 1 else ():
+        if os.path.lexists(f"{other}/{names[0]}"):
+            return CredentialNotFound(
+                f"there is no credential {names[0]} in {directory}",
+                f"it is in {other}; to have your own of that name: sudo credhelper add {names[0]}",
+            )
     return CredentialNotFound(*mistakes.missing(names, known(), directory, wanted=wanted))
 
 

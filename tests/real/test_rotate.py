@@ -147,7 +147,62 @@ def test_only_what_is_in_etc(credhelper: Runs, sealed: Callable[..., Path]) -> N
     assert finished.status == 1
     assert finished.err.splitlines() == [
         "credhelper: error: there is no credential my_api_key in /etc/credstore.encrypted",
-        "credhelper: hint: add it: sudo credhelper add my_api_key; "
-        "what is there: sudo credhelper list",
+        "credhelper: hint: it is in /run/credstore.encrypted; to have your own of that name: "
+        "sudo credhelper add my_api_key",
     ]
     assert credhelper("add", "my_api_key", input="new").status == 0
+
+
+UNIT = "[Service]\nExecStart=/bin/true\nLoadCredentialEncrypted={}\n"
+
+
+def test_units_that_load_it_are_named(credhelper: Runs, sealed: Callable[..., Path]) -> None:
+    sealed("my_api_key", "old")
+    units = Path("/etc/systemd/system")
+    (units / "other.service.d").mkdir(parents=True)
+    for name, loads in (
+        ("report.service", "my_api_key"),
+        ("job@.service", "key:/etc/credstore.encrypted/my_api_key"),
+        ("none.service", "my_api_key_2"),
+        ("elsewhere.service", "my_api_key:/opt/my_api_key"),
+    ):
+        (units / name).write_text(UNIT.format(loads))
+    (units / "other.service.d/more.conf").write_text("[Service]\nImportCredential=my_*\n")
+    finished = credhelper("rotate", "my_api_key", input="new")
+    for path in (*units.glob("*.service"), units / "other.service.d/more.conf"):
+        path.unlink()
+    assert finished.status == 0
+    assert finished.err == (
+        "credhelper: note: loaded by job@.service, other.service, report.service, "
+        "with the old value until then\n"
+        "credhelper: hint: sudo systemctl try-restart 'job@*.service' other.service "
+        "report.service\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "status"),
+    [
+        ("/bin/grep -q new {my_api_key}", 0),
+        ("grep -q old {my_api_key}", 1),
+        ("sh -c 'test \"$(cat $CREDENTIALS_DIRECTORY/my_api_key)\" = new'", 0),
+        ("sh -c 'kill -TERM $$'", 1),
+        ("absent-program", 2),
+        ("grep 'x", 2),
+    ],
+)
+def test_a_value_that_fails_its_test_takes_no_place(
+    test: str,
+    status: int,
+    credhelper: Runs,
+    sealed: Callable[..., Path],
+    nowhere: Callable[[bytes], None],
+) -> None:
+    path = sealed("my_api_key", "old-value-of-it")
+    finished = credhelper("rotate", "my_api_key", "--test", test, input="new")
+    assert finished.status == status, finished.err
+    assert unseal(path) == (b"new" if status == 0 else b"old-value-of-it")
+    assert not Path("/run/credentials/credhelper-decrypt-run/my_api_key").exists()
+    if status == 1:
+        assert "did not pass the test" in finished.err
+    nowhere(b"old-value-of-it")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_FOR_ANYBODY: Final = ("report",)  # they touch nothing of root's
+_FOR_ANYBODY: Final = ("new", "report")  # they touch nothing of root's
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
-from credhelper.commands import lock, messages
+from credhelper.commands import lock, messages, units
 from credhelper.commands.directory import Change
 
 if TYPE_CHECKING:
@@ -38,6 +39,23 @@ def delete_source(source: Source, sealed: Mapping[str, bytes], change: Change) -
     messages.warn(
         "on an SSD, a snapshot, a journal or a backup its blocks may live on",
         "where that matters, have the provider revoke this key and rotate to a new one",
+    )
+
+
+def tell_units(name: str, *, restart: bool) -> None:
+    """Names the units that load ``name``, which have its old value, or restarts those that run.
+
+    Raises :class:`CredentialError` where one does not restart.
+    """
+    if not (loading := units.loading(name)):
+        return
+    if restart:
+        units.try_restart(loading)
+        messages.say(f"restarted, where running: {' '.join(loading)}")
+        return
+    words = ["sudo", "systemctl", "try-restart", *map(units.pattern, loading)]
+    messages.note(
+        f"loaded by {', '.join(loading)}, with the old value until then", shlex.join(words)
     )
 
 

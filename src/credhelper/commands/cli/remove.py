@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from credhelper import store
-from credhelper.commands import audit, installing, messages
+from credhelper.commands import audit, installing, messages, records
 from credhelper.commands.cli import changing, terminal
 from credhelper.errors import UsageError
 from credhelper.name import shown
@@ -37,9 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UsageError("removing without a terminal to ask on", "give --yes")
-        if not terminal.confirmed(
-            f"Remove {messages.one_line(name)}? Its value cannot be had back."
-        ):
+        use = records.last_uses().get(name)
+        used = f"last used {terminal.last_use(use)}; its" if use else "Its"
+        question = f"Remove {name}? {used[0].upper()}{used[1:]} value cannot be had back."
+        if not terminal.confirmed(messages.one_line(question)):
             messages.error(f"{messages.one_line(name)} was not removed")
             return 1
     with changing.change(arguments) as change:

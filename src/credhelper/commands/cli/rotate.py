@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import messages
+from credhelper.commands import messages, records, trial
 from credhelper.commands.cli import add, binding, changing, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
@@ -27,11 +27,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     value.add_options(parser)
     binding.add_options(parser)
     changing.add_option(parser)
+    parser.add_argument(
+        "--test",
+        metavar="COMMAND",
+        default="",
+        help="a command that gets the new value first; unless it ends with 0, the old one stays",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="restart the running units that load it"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Seals and replaces; raises what keeps it from that."""
     name = CredentialName(arguments.name)
+    test = trial.words(arguments.test) if arguments.test else []
     old = store.read_written(name)
     was = _label(old.blob)
     bound = binding.chosen(arguments)
@@ -39,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         bound = bound.like(old.blob)
         bound.tell_of_expiry(name, old.blob)
     secret, source = value.obtain(arguments)
+    if test:
+        trial.require(test, name, secret)
     with changing.change(arguments) as change:
         blob = add.put(name, secret, bound, change, replace=True)
         now = envelope.binding(blob).label
@@ -49,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if arguments.delete_source and source:
             changing.delete_source(source, {name: blob}, change)
+    if use := records.last_uses().get(name):
+        messages.note(f"last used {terminal.last_use(use)}")
+    changing.tell_units(name, restart=arguments.restart)
     return 0
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from credhelper.commands.records import Record
+
 
 _LESS: Final = "/usr/bin/less"
 _RECENT_SECONDS: Final = 300 * 86400
@@ -172,6 +174,11 @@ def age(since: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return "0min"
+
+
+def last_use(record: Record) -> str:
+    """When ``record`` was, by which script and whom: ``2d ago by /opt/report.py (ada)``."""
+    return f"{age(record.when)} ago by {record.script} ({record.invoking_user})"
 
 
 def progress(what: str) -> Callable[[int, int], None] | None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS: Final = {
-    "values": ("add", "put", "rotate", "remove", "import"),
+    "values": ("add", "put", "rotate", "rename", "remove", "import"),
+    "scripts": ("new",),
     "what is there": ("list", "log", "check", "leaks", "report"),
     "the machine": ("reseal", "sudoers"),
 }
@@ -37,6 +38,9 @@ _OTHER_WORDS: Final = (
         "set": "did you mean put?",
         "update": "did you mean rotate?",
         "edit": "did you mean rotate?",
+        "mv": "did you mean rename?",
+        "move": "did you mean rename?",
+        "init": "did you mean new?",
         "create": "did you mean add?",
         "insert": "did you mean add?",
         "encrypt": "did you mean add?",
@@ -61,6 +65,8 @@ _EXAMPLES: Final = {
     "put": "put my_api_key",
     "rotate": "rotate my_api_key",
     "remove": "remove my_api_key",
+    "rename": "rename my_api_key openai_key",
+    "new": "new report.py my_api_key",
     "import": "import .env",
     "sudoers": "sudoers /opt/jobs/report.py --group wheel",
 }

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""``credhelper rename``: the same value under another name, which is sealed in too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from credhelper import envelope, store
+from credhelper.commands import audit, expiry, installing, messages, units
+from credhelper.commands.cli import add, binding, changing
+from credhelper.errors import NullKeyRefused
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the verb to the command line."""
+    parser = subparsers.add_parser(
+        "rename",
+        help="give a credential another name",
+        description="Seal the value under another name and remove the old one. Key, PCRs, "
+        "expiry and the file's time stay.",
+    )
+    parser.add_argument("name", metavar="NAME", help="the credential's name")
+    parser.add_argument("new", metavar="NEW", help="the name that it gets")
+    changing.add_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Seals anew, verifies, and removes the old one; both are there at a crash in between."""
+    old = store.read_written(arguments.name)
+    new = add.checked_name(arguments.new)
+    if store.present(new):
+        raise installing.already_there(new)
+    if envelope.binding(old.blob) is envelope.NULL:
+        raise NullKeyRefused(
+            "is sealed with the null key",
+            f"seal it with a real one first: sudo credhelper reseal {old.name}",
+            f"credential {old.name}",
+        )
+    value, end = expiry.unseal(old.name, old.blob)
+    bound = binding.Bound().like(old.blob)
+    if end is not None:
+        bound = replace(bound, not_after=f"@{end}")
+
+    def verify(read_back: bytes) -> None:
+        if bound.unseal(new, read_back) != value:
+            raise add.another_value(new)
+
+    with changing.change(arguments) as change:
+        times = old.status.st_mtime_ns  # its value is no younger
+        installing.install(new, bound.seal(new, value), verify, modified_ns=times, change=change)
+        installing.remove(old.name, change)
+        audit.store_changed("rename", [old.name, new])
+        messages.say(f"renamed {old.name} to {new}")
+    if loading := units.loading(old.name):
+        messages.warn(f"units that load {old.name}: {', '.join(loading)}", f"have them load {new}")
+    messages.note(f"scripts that declare or load {old.name} need the new name")
+    return 0
