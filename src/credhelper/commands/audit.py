@@ -27,13 +27,15 @@ WARNING: Final = 4
 
 
 def invoking_user() -> str:
-    """Who called: the user behind sudo(8), or the one whose process this is."""
+    """Who called: the user behind sudo(8) or pkexec(1), or the one whose process this is."""
     if user := os.environ.get("SUDO_USER"):
         return user
+    by_pkexec = os.environ.get("PKEXEC_UID", "")
+    uid = int(by_pkexec) if by_pkexec.isascii() and by_pkexec.isdigit() else os.getuid()
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user id {os.getuid()}"
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"user id {uid}"
 
 
 def store_changed(operation: str, names: Iterable[str]) -> None:

@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Reseals one after the other, each for itself; 1 where one failed."""
     names = _names(arguments)
     bound = binding.chosen(arguments)
+    if names and (bound.with_key or bound.tpm2_pcrs or bound.not_after):
+        bound.seal(names[0], b"x")  # whether it can be at all: asked once, also by a dry run
     failed = done = 0
     try:
         for name in names:

@@ -58,7 +58,22 @@ def clean(
     for variable in keep:
         if variable in caller:
             made[variable] = caller[variable]
+        else:
+            _tell_of_missing(variable, by_sudo="SUDO_UID" in caller)
     return made
+
+
+def _tell_of_missing(variable: str, *, by_sudo: bool) -> None:
+    from credhelper.commands import messages
+
+    messages.note(
+        f"--keep-environment {variable}: it is not set"
+        + (", unless sudo has dropped it before" if by_sudo else ""),
+        f"to have sudo keep it: sudo --preserve-env={variable} ..., where sudoers has "
+        f'Defaults env_keep += "{variable}"'
+        if by_sudo
+        else "",
+    )
 
 
 def _passes(variable: str, value: str) -> bool:

@@ -12,7 +12,7 @@ import os
 
 from credhelper import recording
 from credhelper.commands import audit
-from credhelper.commands.run import delivery, identity, python
+from credhelper.commands.run import delivery, identity, interpreter, python
 
 compile("", "", "exec")  # makes the types of the syntax tree, once a process: now, in time to spare
 
@@ -33,6 +33,13 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
         messages.note("--share-with-children is ignored: every child sees the credentials")
     if values and plan.masks and not plan.masks_children:
         _tell_what_is_not_masked(plan)
+    if not plan.names and plan.interpreter.kind not in (interpreter.IN_PROCESS, interpreter.PYTHON):
+        from credhelper.commands import messages
+
+        messages.note(
+            f"{plan.script.path} declares no credentials, and none is given",
+            "declare them in its comments, or give -c NAME before it",
+        )
     delivery.check_variables(plan.variables, values)
     run = os.urandom(16).hex()
     record = _record(plan, digest, run)

@@ -18,13 +18,14 @@ _LAST_CAPABILITY: Final = "/proc/sys/kernel/cap_last_cap"
 
 
 def invoking_uid(environment: Mapping[str, str]) -> int:
-    """The user id of whoever called sudo(8); root where nobody did.
+    """The user id of whoever called sudo(8) or pkexec(1); root where nobody did.
 
     Raises :class:`RunnerFailed` for an id that is none, or belongs to nobody any more.
     """
-    text = environment.get("SUDO_UID", "0")
+    variable = "SUDO_UID" if "SUDO_UID" in environment else "PKEXEC_UID"
+    text = environment.get(variable, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_UID):
-        raise RunnerFailed(f"SUDO_UID {text!a} is no user id", "call it through sudo")
+        raise RunnerFailed(f"{variable} {text!a} is no user id", "call it through sudo")
     _entry(int(text))
     return int(text)
 

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The recipes of credhelper-recipes(7), as they stand there, with the real programs."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.real.conftest import ROOT, STORE, Runs, unseal
+from tests.real.running import Writes
+
+pytest_plugins = ("tests.real.runner_fixtures",)
+VALUE = "dummy-0123456789abcdef"
+
+
+def recipe(heading: str) -> str:
+    """The text to paste under ``heading``, as man(1) shows it."""
+    page = (ROOT / "man/credhelper-recipes.7").read_text()
+    found = re.search(
+        rf"^\.Ss {heading}$.*?^\.Bd -literal\n(.*?)^\.Ed$", page, re.DOTALL | re.MULTILINE
+    )
+    assert found, heading
+    return found[1].replace("\\e", "\\").replace("\\&", "")
+
+
+class Asked(HTTPServer):
+    """A server that wants to know who asks; ``headers`` are what it was told."""
+
+    def __init__(self) -> None:
+        self.headers: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Asked)
+        told = self.headers.get("Authorization", "")
+        self.server.headers.append(told)
+        self.send_response(200 if told else 401)
+        self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Asked]:
+    with Asked() as asked:
+        threading.Thread(target=asked.serve_forever, daemon=True).start()
+        yield asked
+        asked.shutdown()
+
+
+def test_curl(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked) -> None:
+    sealed("my_api_key", VALUE)
+    script = write(recipe("curl").replace("https://api.example.com", server.url), "curl.sh")
+    finished = decrypt_run(str(script))
+    assert (finished.status, finished.out, finished.err) == (0, "", "")
+    assert server.headers == [f"Bearer {VALUE}"]
+
+
+def test_git(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked) -> None:
+    sealed("git_token", VALUE)
+    script = write(recipe("git").replace("https://git.example.com", server.url), "git.sh")
+    finished = decrypt_run(str(script))
+    assert VALUE not in finished.out + finished.err
+    basic = base64.b64encode(f"token:{VALUE}".encode()).decode()
+    assert server.headers[:2] == ["", f"Basic {basic}"]
+
+
+def test_ssh(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, scratch: Path) -> None:
+    key = scratch / "key"
+    made = ["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "deploy", "-f", str(key)]
+    subprocess.run(made, check=True)
+    sealed("deploy_key", key.read_bytes())
+    key.unlink()
+    listing = re.sub(r"^ssh deploy@.*$", "ssh-add -l", recipe("ssh"), flags=re.MULTILINE)
+    finished = decrypt_run(str(write(listing, "ssh.sh")))
+    assert finished.status == 0, finished.err
+    assert " deploy (ED25519)" in finished.out
+
+
+def test_gpg(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, scratch: Path) -> None:
+    sealed("backup_passphrase", VALUE)
+    (scratch / "backup.tar").write_bytes(b"what is backed up")
+    finished = decrypt_run(str(write(recipe("gpg"), "gpg.sh")), cwd=scratch)
+    assert finished.status == 0, finished.err
+    gpg = ["/usr/bin/gpg", "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    given = [*gpg, "--passphrase", VALUE, "--decrypt", str(scratch / "backup.tar.gpg")]
+    opened = subprocess.run(given, check=True, capture_output=True)
+    subprocess.run(["/usr/bin/gpgconf", "--kill", "gpg-agent"], check=True)
+    assert opened.stdout == b"what is backed up"
+
+
+def test_a_path_in_an_argument(sealed: Callable[..., Path], decrypt_run: Runs) -> None:
+    made = ["/usr/bin/openssl", "genpkey", "-algorithm", "ed25519"]
+    key = subprocess.run(made, check=True, capture_output=True).stdout
+    sealed("signing_key", key)
+    words = shlex.split(recipe("Any program that takes a path"))
+    assert words[:2] == ["sudo", "credhelper-decrypt-run"]
+    finished = decrypt_run(*words[2:])
+    assert finished.status == 0, finished.err
+    assert finished.out.startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_from_another_manager(credhelper: Runs) -> None:
+    first, second = recipe("From another manager into the store").splitlines()
+    assert first.endswith("| sudo credhelper import -")
+    assert second.endswith("| sudo credhelper put my_api_key --stdin")
+    assert credhelper("import", "-", input=f"API_KEY={VALUE}\n").status == 0
+    assert credhelper("put", "my_api_key", "--stdin", input=VALUE).status == 0
+    assert {path.name: unseal(path) for path in STORE.iterdir()} == {
+        "api_key": VALUE.encode(),
+        "my_api_key": VALUE.encode(),
+    }
