@@ -17,7 +17,7 @@ SOURCES = CHECKOUT / "src/credhelper"
 LAUNCHERS = ("/usr/bin/credhelper", "/usr/bin/credhelper-decrypt-run")
 TEMPLATE = "/usr/share/credhelper/sudoers.d/credhelper"
 EXAMPLE = "/usr/share/credhelper/examples/report.py"
-MANUAL_SUFFIX = re.compile(r"(\.[38])\.gz$")  # what compresses the pages is the distribution's
+MANUAL_SUFFIX = re.compile(r"(\.[378])\.gz$")  # what compresses the pages is the distribution's
 
 COMMANDS = "credhelper"
 LIBRARY = "python3-credhelper"
@@ -145,6 +145,7 @@ def test_what_the_commands_bring_beside_modules(built: dict[str, Package]) -> No
         "/usr/share/doc/credhelper/SECURITY.md",
         "/usr/share/licenses/credhelper",
         "/usr/share/licenses/credhelper/LICENSE",
+        "/usr/share/man/man7/credhelper-recipes.7",
         "/usr/share/man/man8/credhelper.8",
         "/usr/share/man/man8/credhelper-decrypt-run.8",
     }

@@ -6,6 +6,8 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -104,6 +106,65 @@ def test_gpg(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, scra
     opened = subprocess.run(given, check=True, capture_output=True)
     subprocess.run(["/usr/bin/gpgconf", "--kill", "gpg-agent"], check=True)
     assert opened.stdout == b"what is backed up"
+
+
+class _Database(threading.Thread):
+    """As much of a PostgreSQL server as asks for a password in the clear: what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.password = b""
+
+    def run(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection:
+            while True:
+                (size,) = struct.unpack("!i", connection.recv(4, socket.MSG_WAITALL))
+                body = connection.recv(size - 4, socket.MSG_WAITALL)
+                if body[:2] == b"\0\3":  # protocol 3: all else asks for encryption
+                    break
+                connection.sendall(b"N")
+            connection.sendall(b"R" + struct.pack("!ii", 8, 3))
+            kind, size = struct.unpack("!ci", connection.recv(5, socket.MSG_WAITALL))
+            assert kind == b"p"
+            self.password = connection.recv(size - 4, socket.MSG_WAITALL).rstrip(b"\0")
+
+
+def test_psql(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs) -> None:
+    database = _Database()
+    port = str(database.listener.getsockname()[1])
+    sealed("pgpass", f"127.0.0.1:{port}:app:reader:{VALUE}\n")
+    text = recipe("psql").replace("db.example.com", "127.0.0.1").replace("5432", port)
+    database.start()
+    finished = decrypt_run(str(write(text, "psql.sh")))
+    database.join()
+    database.listener.close()
+    assert database.password == VALUE.encode()
+    assert VALUE not in finished.out + finished.err
+
+
+def test_restic(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs) -> None:
+    sealed("restic_password", VALUE)
+    text = recipe("restic").replace("/srv/backup", "/tmp/scratch/backup")
+    made = text.replace("backup /etc/hostname", "init")
+    assert decrypt_run(str(write(made, "init.sh"))).status == 0
+    finished = decrypt_run(str(write(text, "restic.sh")))
+    assert finished.status == 0, finished.err
+    assert list(Path("/tmp/scratch/backup/snapshots").iterdir())
+
+
+def test_ansible_vault(
+    sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, scratch: Path
+) -> None:
+    sealed("vault_password", VALUE)
+    text = recipe("ansible-vault").replace("secrets.yml", str(scratch / "secrets.yml"))
+    (scratch / "secrets.yml").write_text("key: value\n")
+    sealing = text.replace("ansible-vault view", "ansible-vault encrypt")
+    assert decrypt_run(str(write(sealing, "encrypt.sh"))).status == 0
+    assert (scratch / "secrets.yml").read_text().startswith("$ANSIBLE_VAULT")
+    finished = decrypt_run(str(write(text, "view.sh")))
+    assert (finished.status, finished.out) == (0, "key: value\n"), finished.err
 
 
 def test_a_path_in_an_argument(sealed: Callable[..., Path], decrypt_run: Runs) -> None:
