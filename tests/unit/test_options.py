@@ -90,7 +90,7 @@ def test_help_names_every_option() -> None:
         (["-c"], "--credential needs NAME"),
         (["--python"], "--python needs PATH"),
         (["-m"], "-m needs MODULE"),
-        (["-c", "../a", "a.py"], "name after -c begins with '.'"),
+        (["-c", "../a", "a.py"], "name after -c holds '/'"),
         (["-c", "", "a.py"], "--credential needs NAME"),
         (["--user", "", "a.py"], "--user needs NAME"),
         (["--user=", "a.py"], "--user needs NAME"),
