@@ -134,8 +134,12 @@ lint-package: rpm $(PACKAGING)/.made ## lint what the package brings, each kind 
 	$(PACKAGING)/bin/packit config validate --offline .
 	tests/package/lint
 
+.PHONY: lint-ansible
+lint-ansible: venv ## ansible-test sanity and ansible-lint over the collection
+	PATH=$(abspath $(RUN)):$$PATH tests/package/lint-ansible build/ansible
+
 .PHONY: check-package
-check-package: venv lint-package ## build the RPM, lint everything that goes into it, and test it (root)
+check-package: venv lint-package lint-ansible ## build the RPM, lint everything that goes into it, and test it (root)
 	$(RUN)/python -m pytest tests/package $(PYTESTFLAGS)
 
 .PHONY: check-rpm-py-installer
