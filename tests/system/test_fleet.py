@@ -251,3 +251,23 @@ def test_a_wrong_vault_password_changes_nothing(hosts: Fleet, tmp_path: Path) ->
     assert all(shown(machine) == {} for machine in hosts.machines.values())
     assert hosts.run(*rotate, f"--vault-password-file={right}").status == 0
     assert all(stored(machine, "my_api_key") == KEY for machine in hosts.machines.values())
+
+
+def test_a_grant_is_there_once_and_gone_once(hosts: Fleet) -> None:
+    """A group may run one script, which alone has its key; both are taken back again."""
+    machine = hosts.machines["host2"]
+    machine.write("/opt/jobs/report.py", "print('report')\n", 0o755)
+    asked = {"script": "/opt/jobs/report.py", "users": ["alice"], "credentials": ["my_api_key"]}
+    grant = {f"{MODULE}.grant": asked}
+    assert changed(hosts.play([put(), grant], "--check", hosts="host2")) == {"host2": 2}
+    assert changed(hosts.play([put(), grant], hosts="host2")) == {"host2": 2}
+    assert changed(hosts.play([grant], hosts="host2")) == {"host2": 0}
+    listed = machine.run(["/usr/bin/sudo", "-l", "-U", "alice"], check=True).stdout
+    assert "/opt/jobs/report.py" in listed
+    allowed = machine.run(["/usr/bin/credhelper", "allow", "my_api_key"], check=True).stdout
+    assert allowed == "my_api_key: /opt/jobs/report.py\n"
+    gone = {f"{MODULE}.grant": {**asked, "state": "absent"}}
+    assert changed(hosts.play([gone], hosts="host2")) == {"host2": 1}
+    assert changed(hosts.play([gone], hosts="host2")) == {"host2": 0}
+    assert "report.py" not in machine.run(["/usr/bin/sudo", "-l", "-U", "alice"]).stdout
+    machine.run(["/usr/bin/credhelper", "allow", "my_api_key", "--any"], check=True)
