@@ -96,7 +96,7 @@ def test_a_virtual_environment(
 ) -> None:
     """Masked, with ``import credhelper``, with nothing written into it or into the package."""
     sealed("my_api_key", VALUE)
-    sealed("other", "other-value")
+    sealed("other", "other-value-12345")
     python = environment_of_venv / "bin/python3"
     script = write(
         f"#!{python}\n{LOADS}\n"
