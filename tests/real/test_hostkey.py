@@ -80,7 +80,7 @@ def test_a_changed_machine_id_is_told_and_the_host_key_stays(
         finished = None
     else:
         finished = credhelper(*words, input="new", cwd=scratch)
-        assert finished.status == 1
+        assert finished.status == (3 if words[0] == "leaks" else 1)  # 3: not all was searched
     if finished:
         assert "of another machine id" in finished.out + finished.err
     assert HOST_KEY.read_bytes() == before

@@ -43,7 +43,7 @@ def test_control_c_leaves_an_import_all_or_none(
 ) -> None:
     sealed("second", "old")
     (scratch / ".env").write_text("FIRST=1\nSECOND=2\nTHIRD=3\n")
-    words = ("import", str(scratch / ".env"), "--rotate")
+    words = ("import", str(scratch / ".env"), "--rotate", "--all")
     finished = credhelper(*words, before=sending("INT", call), measured=False)
     assert finished.status == 0, finished.err
     names = ("first", "second", "third")
