@@ -16,7 +16,7 @@ cd "$(mktemp -d)"
 export K="$CREDENTIALS_DIRECTORY/key"
 {
     realpath "$CREDENTIALS_DIRECTORY/key"
-    find "$CREDENTIALS_DIRECTORY" -printf '%p %y %m\\n'
+    find "$CREDENTIALS_DIRECTORY" -printf '%p %y\\n'
     cp -r "$CREDENTIALS_DIRECTORY" copy; find copy -printf '%p %y\\n' | sort
     tar -C "$CREDENTIALS_DIRECTORY" -cf - . | tar -tf - | sort
     cat "$CREDENTIALS_DIRECTORY/key"; echo x >"$CREDENTIALS_DIRECTORY/new"
