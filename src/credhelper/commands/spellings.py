@@ -66,7 +66,8 @@ def _changing(value: bytes, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     if not value.translate(None, PLAIN):
         return ()
     if not value.translate(None, IN_KEYS):
-        return tuple(row for row in rows if row[0] in ("URL-quoted", "JSON-escaped"))
+        wanted = ("URL-quoted", "JSON-escaped") if b"/" in value else ("URL-quoted",)
+        return tuple([row for row in rows if row[0] in wanted])
     return rows
 
 

@@ -93,8 +93,9 @@ def _in_urls(value: bytes) -> Iterator[bytes]:
 
 def _percent_alone(value: bytes) -> Iterator[bytes]:
     """Each byte as ``%2F``, from the second character on: a lone ``%`` ends many a line."""
-    for text in _percent(value, set(value)):
-        yield text[1:]
+    text = value.hex("%")
+    yield text.upper().encode()
+    yield text.encode()
 
 
 def _percent(value: bytes, codes: set[int]) -> Iterator[bytes]:
@@ -189,13 +190,14 @@ def _in_mail(value: bytes) -> Iterator[bytes]:
 
 
 def in_base64(value: bytes) -> Iterator[bytes]:
-    for before, start in enumerate((0, 2, 3)):
-        # of the characters at the ends, some bits are those of the neighbours
-        code = b2a_base64(bytes(before) + value, newline=False)
-        yield code[start : (before + len(value)) * 8 // 6]
-        if not before:
-            yield code
-            yield code.rstrip(b"=")
+    code = b2a_base64(value, newline=False)
+    size = len(value)
+    # of the characters at the ends, some bits are those of the neighbours
+    yield code[: size * 8 // 6]
+    yield code
+    yield code.rstrip(b"=")
+    yield b2a_base64(b"\0" + value, newline=False)[2 : (size + 1) * 8 // 6]
+    yield b2a_base64(b"\0\0" + value, newline=False)[3 : (size + 2) * 8 // 6]
 
 
 def _in_base64url(value: bytes) -> Iterator[bytes]:
@@ -213,8 +215,9 @@ def _in_base32(value: bytes) -> Iterator[bytes]:
 
 
 def _in_hex(value: bytes) -> Iterator[bytes]:
-    yield value.hex().encode()
-    yield value.hex().upper().encode()
+    text = value.hex()
+    yield text.encode()
+    yield text.upper().encode()
 
 
 def _in_utf16(value: bytes) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from credhelper.commands.literals import words_of
 from credhelper.commands.run.masking import gaps
 
 TYPE_CHECKING = False
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
+_ALL: Final = bytes(range(256))
 _STUB: Final = 7  # bytes; a beginning of fewer is looked up as it is
 
 
@@ -19,18 +21,13 @@ class Openings:
     """The beginnings of forms, arranged so that an end without any costs little."""
 
     def __init__(self, forms: Iterable[bytes]) -> None:
-        ordered = sorted(forms, key=len)
-        # however an end is laid over them, one of its words is among the first four of a form
-        self._by_word: dict[int, list[tuple[bytes, int]]] = {}
-        for form in ordered:
-            if len(form) > _STUB:
-                view = memoryview(form)
-                for offset in range(_WORD):
-                    word = view[offset : offset + _WORD].cast("I")[0]
-                    self._by_word.setdefault(word, []).append((form, offset))
-        self._stubs = {form[:size] for form in ordered for size in range(1, min(_STUB, len(form)))}
-        self._within = set[int]().union(*(form[:-1] for form in ordered))
-        self._longest = len(ordered[-1]) if ordered else 0
+        self._forms = tuple(forms)
+        lacks = _ALL.translate(None, b"".join(self._forms))
+        self._within = frozenset(_ALL.translate(None, lacks))
+        self._longest = max(map(len, self._forms), default=0)
+        self._stubs: frozenset[bytes] | None = None
+        self._words: set[int] | None = None
+        self._by_word: dict[int, list[tuple[bytes, int]]] | None = None
 
     def hold(self, block: bytes, done: int) -> int:
         """Where the longest end of ``block`` starts, from ``done`` on, that begins a form."""
@@ -48,8 +45,15 @@ class Openings:
                 best = start
         if best < size:
             return best
+        stubs = self._stubs
+        if stubs is None:
+            sizes = range(1, _STUB)
+            stubs = frozenset(
+                [form[:stub] for form in self._forms for stub in sizes if stub < len(form)]
+            )
+            self._stubs = stubs
         for start in range(max(low, size - _STUB + 1), size):
-            if block[start:] in self._stubs:
+            if block[start:] in stubs:
                 return start
         return size
 
@@ -57,11 +61,28 @@ class Openings:
         """Where in ``block[low:]`` a form may start, and which."""
         size = (len(block) - low) // _WORD * _WORD
         words = memoryview(block)[low : low + size].cast("I")
-        if self._by_word.keys().isdisjoint(words):
+        heads = self._words
+        if heads is None:
+            heads = self._words = words_of(b"".join([form[:_STUB] for form in self._forms]))
+        if heads.isdisjoint(words):
             return
+        by_word = self._by_word
+        if by_word is None:
+            by_word = self._by_word = self._arranged()
         for index, word in enumerate(words):
-            for form, offset in self._by_word.get(word, ()):
+            for form, offset in by_word.get(word, ()):
                 yield low + index * _WORD - offset, form
+
+    def _arranged(self) -> dict[int, list[tuple[bytes, int]]]:
+        """However an end is laid over a form, one of its words is among the first four of that."""
+        by_word: dict[int, list[tuple[bytes, int]]] = {}
+        for form in sorted(self._forms, key=len):
+            if len(form) > _STUB:
+                view = memoryview(form)
+                for offset in range(_WORD):
+                    word = view[offset : offset + _WORD].cast("I")[0]
+                    by_word.setdefault(word, []).append((form, offset))
+        return by_word
 
 
 class Gapped:
@@ -70,11 +91,7 @@ class Gapped:
     def __init__(self, forms: Iterable[bytes]) -> None:
         self._forms = [(form, form.translate(None, gaps.SQUEEZED)) for form in forms]
         # the words of four bytes that the forms hold, gaps and what looks like them left out
-        self._words: set[int] = set()
-        for _, squeezed in self._forms:
-            for phase in range(min(_WORD, len(squeezed))):
-                view = memoryview(squeezed)[phase:]
-                self._words.update(view[: len(view) // _WORD * _WORD].cast("I"))
+        self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
 
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
