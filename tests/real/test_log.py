@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -121,19 +122,20 @@ def test_what_the_journal_lost_is_there_from_the_kernels_audit(
 ) -> None:
     """Here it is lost since nobody takes it. A flood of one unit's messages does the same."""
     assert audited is None
+    key = f"audited_{os.getpid()}"  # the kernel's records are the whole machine's
     name = "a b\n'\"x.py"
     (scratch / name).write_text("print('ran')")
-    assert credhelper("add", "my_api_key", input="sk-1234").status == 0
-    assert len(records(1)) == 1  # once, though it is in both
+    assert credhelper("add", key, input="sk-1234").status == 0
+    assert len(records(1, key)) == 1  # once, though it is in both
     aside = JOURNAL.rename(JOURNAL.parent / "lost")
     try:
-        finished = decrypt_run("-c", "my_api_key", name, cwd=scratch, env={"SUDO_USER": "ada"})
+        finished = decrypt_run("-c", key, name, cwd=scratch, env={"SUDO_USER": "ada"})
     finally:
         aside.rename(JOURNAL)
     assert finished.out == "ran\n"
-    added, ran = records(2)
+    added, ran = records(2, key)
     assert (added["event"], added["operation"]) == ("store", "add")
-    assert (ran["event"], ran["credentials"], ran["run_as"]) == ("run", "my_api_key", "root")
+    assert (ran["event"], ran["credentials"], ran["run_as"]) == ("run", key, "root")
     assert (ran["invoking_user"], ran["script"]) == ("ada", f"{scratch}/{name}")
     assert len(ran["script_sha256"]) == 64
     assert "sk-1234" not in str(ran)

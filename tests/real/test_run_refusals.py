@@ -254,8 +254,8 @@ def test_a_file_system_that_somebody_else_brought(
         namespace.unmount(str(place))
 
 
-def test_a_user_who_cannot_be_become(write: Writes, decrypt_run: Runs, users: None) -> None:
-    """Here: the kernel gives no new keyring, and the old one is not to be kept."""
+def test_no_new_keyring(write: Writes, decrypt_run: Runs, users: None) -> None:
+    """The kernel gives none, and the caller's is not to be kept."""
     assert users is None
     script = write("print('started')")
     strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl"]
@@ -263,4 +263,4 @@ def test_a_user_who_cannot_be_become(write: Writes, decrypt_run: Runs, users: No
         *("--user", "alice", str(script)), before=[*strace, "-e", "inject=keyctl:error=EDQUOT"]
     )
     assert (finished.status, finished.out) == (125, "")
-    assert "cannot become alice" in finished.err
+    assert "the keys of the caller's session cannot be left: Disk quota exceeded" in finished.err

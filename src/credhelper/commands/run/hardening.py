@@ -71,7 +71,13 @@ def finish() -> None:
     from credhelper.commands import kernel
 
     kernel.keep_memory_private()
-    kernel.leave_keyrings()
+    try:
+        kernel.leave_keyrings()
+    except OSError as error:
+        raise RunnerFailed(
+            f"the keys of the caller's session cannot be left: {error.strerror}",
+            "see keyctl(1) and /proc/key-users",
+        ) from None
     for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
         _signal.setitimer(timer, 0)
     for number in _signal.valid_signals():
