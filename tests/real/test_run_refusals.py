@@ -263,4 +263,4 @@ def test_no_new_keyring(write: Writes, decrypt_run: Runs, users: None) -> None:
         *("--user", "alice", str(script)), before=[*strace, "-e", "inject=keyctl:error=EDQUOT"]
     )
     assert (finished.status, finished.out) == (125, "")
-    assert "the keys of the caller's session cannot be left: Disk quota exceeded" in finished.err
+    assert "the keys of the caller's session cannot be left: keyctl: Disk quota" in finished.err
