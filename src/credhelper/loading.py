@@ -28,6 +28,7 @@ _values: dict[str, bytes] = {}
 _lock = _thread.RLock()  # for a fork in a signal handler that interrupts a load
 _observers: list[Callable[[str, bytes], None]] = []
 _recorded_runs: set[str] = set()  # by an observer
+_guards: list[Callable[[str], None]] = []
 
 
 def load(name: str) -> str:
@@ -80,6 +81,8 @@ def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
                 if value is not None:
                     _values[name] = value
                     continue
+                for guard in _guards:
+                    guard(name)
                 value = store.given(name)
                 if value is not None:
                     _take(name, value)
@@ -126,6 +129,11 @@ def observe(observer: Callable[[str, bytes], None], records: str = "") -> None:
     _observers.append(observer)
     if records:
         _recorded_runs.add(records)
+
+
+def guard(check: Callable[[str], None]) -> None:
+    """Has ``check`` raise a :class:`CredentialError` for a name that is not to be decrypted."""
+    _guards.append(check)
 
 
 def _given(name: str) -> bytes | None:

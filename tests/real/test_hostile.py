@@ -120,7 +120,8 @@ def test_somebody_else_in_the_environment(
 ) -> None:
     spoofed = {"SUDO_UID": uid, "SUDO_USER": "root", "SUDO_GID": "0", "LOGNAME": "root"}
     assert both(judge, Attack(CALLERS[caller], environment=spoofed).run())
-    (record,) = journal(1)
+    record, imported = journal(2)
+    assert imported["CREDHELPER_IMPORTED"] == "/opt/jobs/helper.py"
     assert record["CREDHELPER_INVOKING_USER"] == caller
     assert VALUE not in str(record)
 

@@ -237,3 +237,14 @@ def test_a_script_that_is_missing_is_refused(credhelper: Runs) -> None:
     finished = credhelper("sudoers", "/opt/nothing.py", "--group", "root")
     assert finished.status == 1
     assert finished.err.startswith("credhelper: error: /opt/nothing.py is not there\n")
+
+
+@pytest.mark.parametrize("verb", ["sudoers", "allow"])
+def test_an_ordinary_user_learns_nothing_of_what_others_may_run(
+    credhelper: Runs, report: str, verb: str
+) -> None:
+    credhelper("sudoers", report, "--group", "root", "--install")
+    as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    refused = credhelper(verb, before=as_nobody)
+    assert (refused.status, refused.out) == (1, "")
+    assert f"credhelper {verb} needs root" in refused.err

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
+import py_compile
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import Runs
+from tests.real.conftest import Record, Runs
 from tests.real.running import ALICE, BOB
 
 pytest_plugins = ("tests.real.runner_fixtures",)
@@ -216,3 +219,101 @@ def test_an_environment_with_a_part_of_somebody_elses(
     assert (refused.status, refused.out) == (126, "")
     assert f"{hers} belongs to alice" in refused.err
     assert "chown" not in refused.err
+
+
+MODULES = {
+    "module": "part.py",
+    "package": "part/__init__.py",
+    "namespace": "part/deep.py",
+    "extension": "part.abi3.so",
+    "sourceless": "part.pyc",
+}
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("python", ["own", "venv"])
+def test_what_a_script_of_roots_imports_beside_it(
+    kind: str, python: str, decrypt_run: Runs, journal: Callable[[int], list[Record]]
+) -> None:
+    """Her module beside root's script ran as uid 0."""
+    path = JOBS / MODULES[kind]
+    path.parent.mkdir(parents=True, mode=0o755)
+    path.write_text("print('ran')\n")
+    if kind == "sourceless":
+        source = path.with_suffix(".source")
+        path.rename(source)
+        py_compile.compile(str(source), cfile=str(path))
+        source.unlink()
+    elif kind == "extension":
+        path.write_bytes(b"")  # it is refused before it is looked into
+    line = "#!/usr/bin/python3\n"
+    if python == "venv":
+        venv = Path("/opt/venv")
+        subprocess.run(
+            ["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", str(venv)], check=True
+        )
+        line = f"#!{venv}/bin/python3\n"
+    made = script(JOBS / "report.py", 0)
+    name = "part.deep" if kind == "namespace" else "part"
+    made.write_text(f"{line}import json, {name}\n")
+    try:
+        before = decrypt_run("--root-owned", str(made))
+        if kind != "extension":
+            assert (before.status, before.out) == (0, "ran\n"), before.err
+            record = journal(2)[-1]
+            assert record["CREDHELPER_IMPORTED"] == str(path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            assert record["CREDHELPER_IMPORTED_SHA256"] == digest
+        hers = path.parent if kind in ("package", "namespace") else path
+        os.chown(hers, ALICE.uid, ALICE.uid)
+        refused = decrypt_run("--root-owned", str(made))
+        assert (refused.status, refused.out) == (1, "")
+        assert f"ImportError: credhelper, with --root-owned: {hers} belongs to alice" in refused.err
+        if kind != "extension":
+            assert decrypt_run(str(made), env=AS_ALICE).out == "ran\n"
+    finally:
+        for directory in (JOBS, Path("/opt/venv")):
+            subprocess.run(["/bin/rm", "-rf", str(directory)], check=True)
+
+
+@pytest.mark.usefixtures("users")
+def test_cached_bytecode_of_somebody_elses_is_not_used(decrypt_run: Runs) -> None:
+    made = script(JOBS / "report.py", 0)
+    made.write_text("import part\n")
+    (JOBS / "part.py").write_text("print('ran')\n")
+    hers = JOBS / "hers.py"
+    hers.write_text("print('hers')\n")
+    cached = Path(importlib.util.cache_from_source(str(JOBS / "part.py")))
+    try:
+        py_compile.compile(
+            str(hers),
+            cfile=str(cached),
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+        assert decrypt_run("--root-owned", str(made)).out == "hers\n"  # root's: as Python does
+        os.chown(cached, ALICE.uid, ALICE.uid)
+        assert decrypt_run("--root-owned", str(made)).out == "ran\n"
+        os.chown(cached, 0, 0)
+        os.chown(cached.parent, ALICE.uid, ALICE.uid)
+        assert decrypt_run("--root-owned", str(made)).out == "ran\n"
+    finally:
+        subprocess.run(["/bin/rm", "-rf", str(JOBS)], check=True)
+
+
+@pytest.mark.usefixtures("users")
+def test_control_characters_reach_no_log(
+    decrypt_run: Runs, journal: Callable[[int], list[Record]]
+) -> None:
+    """A path may hold them, and whoever reads the log has a terminal."""
+    named = "/opt/\x1b]0;x\x07\r\x1b[2Jreport.py\n<13>forged"
+    made = script(Path(named), ALICE.uid)
+    try:
+        refused = decrypt_run("--root-owned", str(made))
+    finally:
+        made.unlink()
+    assert refused.status == 126
+    (record,) = journal(1)
+    for text in (refused.err.replace("\n", ""), record["MESSAGE"]):
+        assert "x1b]0;x" in text
+        assert text.isprintable()

@@ -37,6 +37,9 @@ def start(tmp_path: Path, before: str = "", **changes: object) -> subprocess.Com
         "masks": True,
         "record": {},
         "requires_python": ">=3.11",
+        "real": "/place/script.py",
+        "invoking": 0,
+        "root_owned": False,
     }
     (tmp_path / "my_api_key").write_text("sk-1234")
     file = tmp_path / "plan"

@@ -24,6 +24,7 @@ FIELDS = {
     "SCRIPT_SHA256",
     "INVOKING_USER",
     "RUN_AS",
+    "IMPORTED",
     "INTERPRETER",
     "OPERATION",
     "REASON",
@@ -254,8 +255,17 @@ def test_fish_and_zsh_complete_the_options_of_the_runner() -> None:
 
 def test_the_catalog_explains_every_record() -> None:
     text = (TOP / "catalog/credhelper.catalog").read_text()
-    ids = {audit.RUN, audit.REFUSAL, audit.STORE_CHANGE, audit.ON_DEMAND}
+    ids = {audit.RUN, audit.REFUSAL, audit.STORE_CHANGE, audit.ON_DEMAND, audit.IMPORT}
     assert set(re.findall(r"^-- ([0-9a-f]{32})$", text, re.MULTILINE)) == ids
     assert set(re.findall(r"@(\w+)@", text)) <= {f"CREDHELPER_{field}" for field in FIELDS}
     # journalctl fills in names of capitals and "_" alone: no SCRIPT_SHA256
     assert re.findall(r"@\w*[^A-Z_@]\w*@", text) == []
+
+
+def test_the_tests_against_published_vulnerabilities_exist() -> None:
+    text = (TOP / "tests/README.md").read_text()
+    table = text.partition("## Published vulnerabilities")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(test_\w+)`", table))
+    there = "".join(path.read_text() for path in (TOP / "tests").rglob("test_*.py"))
+    assert len(named) > 15
+    assert {name for name in named if f"def {name}(" not in there} == set()

@@ -21,6 +21,7 @@ RUN: Final = "7c1f3a52e0d94b0d8a6e5f1b92c4d3e7"
 REFUSAL: Final = "2b9d64c8f1534ae7b0c2a7d95e3f8161"
 STORE_CHANGE: Final = "94e0b7d35c6a4f1e8d2f60b3a1c7e5d8"
 ON_DEMAND: Final = recording.ON_DEMAND
+IMPORT: Final = "5e0c7b1d94f24a6c8b3fd2e6a1790c48"
 
 NOTICE: Final = recording.NOTICE
 WARNING: Final = 4
@@ -59,6 +60,15 @@ def on_demand(name: str, run: Mapping[str, str]) -> None:
         ON_DEMAND,
         f"{run['CREDHELPER_SCRIPT']} loads {name} for {run['CREDHELPER_INVOKING_USER']}",
         {**run, "CREDHELPER_CREDENTIALS": name},
+    )
+
+
+def imported(path: str, sha256: str, run: Mapping[str, str]) -> None:
+    """Records that the script of ``run`` imported the file at ``path`` from its own directory."""
+    record(
+        IMPORT,
+        f"{run['CREDHELPER_SCRIPT']} imports {path} for {run['CREDHELPER_INVOKING_USER']}",
+        {**run, "CREDHELPER_IMPORTED": path, "CREDHELPER_IMPORTED_SHA256": sha256},
     )
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from credhelper import sealing
 from credhelper import store as credential_store
 from credhelper.commands import messages
-from credhelper.commands.check import credentials, machine, plaintext, scripts, store, sudoers
+from credhelper.commands.check import (
+    credentials,
+    grants,
+    machine,
+    plaintext,
+    scripts,
+    store,
+    sudoers,
+)
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import findings, terminal
 from credhelper.errors import SystemdMissing, UsageError
@@ -69,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = _findings(asked, reach) if fixed else found
     facts = machine.facts() if asked.everything else []
     facts += credentials.facts(_places(asked)) if asked.everything else []
+    facts += grants.facts() if asked.everything else []
     facts += [f"sudo: {line}" for line in reach.reaches]
     if arguments.json:
         terminal.print_json("check", findings.as_data(facts, found, fixed))
@@ -113,6 +122,7 @@ def _findings(asked: _Asked, reach: sudoers.Report) -> list[Finding]:
         found += machine.findings()
         found += store.directory_findings()
         found += plaintext.findings(names, unsealed.values)
+        found += grants.findings(names)
         found += reach.findings
     elif asked.names:
         found += host_key

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
 from credhelper.commands import expiry, inventory, messages, records
+from credhelper.commands import grants as granted
+from credhelper.commands.check import grants
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, CredentialExpired, DecryptionFailed
 from credhelper.name import quoted
@@ -58,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         _show(entries, failures, ends if arguments.verify else None, uses)
         if arguments.verify:
             messages.note(f"verified: {len(entries) - len(failures)} of {len(entries)} unseal")
+        for line in grants.facts():
+            messages.say(messages.one_line(line))
     else:
         messages.note("there are no credentials", "add one: sudo credhelper add my_api_key")
     return 1 if failures else 0
@@ -162,6 +167,9 @@ def _as_data(
             "script": use.script,
             "user": use.invoking_user,
         }
+    with suppress(CredentialError):  # check tells
+        if (allowed := granted.of(entry.name)) is not None:
+            data["scripts"] = [{"script": one.script, "group": one.group} for one in allowed]
     if failure := failures.get(entry.name):
         data["unsealing"] = {"error": type(failure).__name__, "problem": failure.problem}
     return data

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import messages, placing, program, sudoers, trust
+from credhelper.commands import messages, placing, program, sudoers
 from credhelper.commands.check import sudoers as asked
 from credhelper.commands.cli import terminal
+from credhelper.commands.cli.allow import root_owned
 from credhelper.commands.sudoers import Grant
-from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
+from credhelper.errors import CredentialError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _revoke(os.path.realpath(arguments.script), people)
     if not people:
         raise UsageError("nobody is named", "give --group GROUP or --user USER")
-    script = _root_owned(arguments.script)
+    script = root_owned(arguments.script)
     grants = [
         replace(grant, password=arguments.password, selinux=arguments.selinux_role)
         for grant in _grants(script, people)
@@ -150,19 +151,6 @@ def _require_known(grant: Grant) -> None:
     kind, name = ("group", grant.group) if grant.group else ("user", grant.user)
     database = "group" if grant.group else "passwd"
     raise UsageError(f"there is no {kind} {name}", f"see getent {database}")
-
-
-def _root_owned(path: str) -> str:
-    """The path, without links, of a script that root alone can change; or CredentialError."""
-    try:
-        opened = trust.open_file(path, trust.ROOT_ALONE)
-    except (ScriptNotFound, Untrusted) as error:  # whose exit statuses are the runner's
-        hint = error.hint
-        if isinstance(error, Untrusted) and error.moved:
-            hint += f", and name that path: {error.moved}"
-        raise CredentialError(error.reason, hint, error.subject) from None
-    os.close(opened.descriptor)
-    return opened.path
 
 
 def _require_accepted(text: bytes) -> None:

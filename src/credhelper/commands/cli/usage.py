@@ -23,7 +23,7 @@ GROUPS: Final = {
     "values": ("add", "put", "rotate", "rename", "remove", "import"),
     "scripts": ("new",),
     "what is there": ("list", "log", "check", "leaks", "report"),
-    "the machine": ("reseal", "sudoers"),
+    "the machine": ("reseal", "sudoers", "allow"),
 }
 VERBS: Final = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
@@ -69,6 +69,7 @@ _EXAMPLES: Final = {
     "new": "new report.py my_api_key",
     "import": "import .env",
     "sudoers": "sudoers /opt/jobs/report.py --group wheel",
+    "allow": "allow my_api_key --script /opt/jobs/report.py",
 }
 # what takes a value, and never on its command line
 _TAKES_VALUE: Final = frozenset({"add", "put", "rotate"})

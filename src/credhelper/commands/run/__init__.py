@@ -12,14 +12,14 @@ import os
 import sys
 
 from credhelper import sealing, store
-from credhelper.commands import messages, metadata, trust
+from credhelper.commands import grants, messages, metadata, trust
 from credhelper.commands.run import hardening, identity, options, target
 from credhelper.commands.run.options import Options
 from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed, Untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Final, NoReturn
 
     from credhelper.commands.run.planning import Plan
@@ -52,7 +52,10 @@ def main() -> None:
         variables = declared.environment | chosen.environment
         names = [*declared.credentials, *chosen.credentials, *variables.values()]
 
-        given, blobs, failed = _found(dict.fromkeys(names))
+        def allowed(name: str) -> None:
+            grants.check(name, opened.real, invoking, chosen.python)
+
+        given, blobs, failed = _found(dict.fromkeys(names), allowed)
         if failed and not chosen.dry_run:
             raise _first(failed, variables)
         unsealing = sealing.Unsealing(blobs, allow_null=chosen.allow_null)
@@ -90,14 +93,16 @@ def main() -> None:
 
 
 def _found(
-    names: Iterable[CredentialName],
+    names: Iterable[CredentialName], allowed: Callable[[str], None]
 ) -> tuple[dict[str, bytes | CredentialError], dict[str, bytes], dict[str, CredentialError]]:
-    """The values of system credentials, the sealed ones, and why others cannot be had."""
+    """The values of system credentials, the sealed ones, and why others cannot be had: ``allowed``
+    raises that, too."""
     given: dict[str, bytes | CredentialError] = {}
     blobs: dict[str, bytes] = {}
     failed: dict[str, CredentialError] = {}
     for name in names:
         try:
+            allowed(name)
             value = store.given(name)
             if value is None:
                 blobs[name] = store.read(name).blob

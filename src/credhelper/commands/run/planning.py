@@ -30,7 +30,7 @@ class Plan:
 
     __slots__ = (
         *("account", "environment", "interpreter", "names", "options", "script", "variables"),
-        *("read_again", "reading", "requires_python"),
+        *("read_again", "reading", "requires_python", "invoking"),
     )
 
     def __init__(
@@ -51,6 +51,7 @@ class Plan:
         self.environment = environment
         self.interpreter = interpreter
         self.requires_python = ""
+        self.invoking = 0
         self.reading = ""
         self.read_again = False
 
@@ -83,6 +84,9 @@ class Plan:
             masks=self.masks,
             record=dict(record),
             requires_python=self.requires_python,
+            real=self.script.real,
+            invoking=self.invoking,
+            root_owned=self.options.root_owned,
         )
 
 
@@ -113,6 +117,7 @@ def plan(
     chosen = interpreter.choose(options, script, owners, account)
     made = Plan(options, script, names, variables, account, clean, chosen)
     made.requires_python = requires_python
+    made.invoking = invoking
     if requires_python and chosen.kind == interpreter.IN_PROCESS:
         from credhelper.commands.requires_python import check
 

@@ -11,7 +11,7 @@ import os
 import sys
 
 from credhelper import loading
-from credhelper.commands import messages
+from credhelper.commands import grants, messages
 from credhelper.commands.run import masking
 from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SOURCE
 
@@ -32,12 +32,15 @@ class PythonScript:
     ``directory`` is where it imports from (its own, without links), empty for none. ``names`` are
     its credentials, ``variables`` those of the environment with the name of their credential, and
     ``record`` holds the fields with which to record what it decrypts on demand, if that is to be.
-    ``requires_python`` is what the script says of its Python.
+    ``requires_python`` is what the script says of its Python. ``real`` is its path without links
+    and ``invoking`` the invoking user, for what it may decrypt on demand; ``root_owned`` tells
+    that root alone may have written what it imports from ``directory``.
     """
 
     __slots__ = (
         *("source", "path", "directory", "form", "arguments"),
         *("names", "variables", "masks", "record", "requires_python"),
+        *("real", "invoking", "root_owned"),
     )
 
     def __init__(
@@ -52,6 +55,9 @@ class PythonScript:
         masks: bool,
         record: dict[str, str],
         requires_python: str,
+        real: str,
+        invoking: int,
+        root_owned: bool,
     ) -> None:
         self.source = source
         self.path = path
@@ -63,6 +69,9 @@ class PythonScript:
         self.masks = masks
         self.record = record
         self.requires_python = requires_python
+        self.real = real
+        self.invoking = invoking
+        self.root_owned = root_owned
 
 
 def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
@@ -77,6 +86,7 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
     if script.record:
         _record_on_demand(script.record)
     values.clear()
+    loading.guard(lambda name: grants.check(name, script.real, script.invoking))
     sys.argv[:] = [script.path, *script.arguments]
     sys.orig_argv[:] = [sys.executable, script.path, *script.arguments]
     if script.form == MODULE:
@@ -111,6 +121,10 @@ def _run_file(script: PythonScript) -> None:
     name = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
     if script.directory and script.form != COMMAND:
         sys.path.insert(0, script.directory)
+        if script.root_owned:
+            from credhelper.commands.run import imports
+
+            imports.become_guarded(script.directory, script.record)
     if script.form == COMMAND or script.path == "-":
         name = "<string>" if script.form == COMMAND else "<stdin>"
     else:
