@@ -84,8 +84,11 @@ def danger(status: os.stat_result, owners: Collection[int], descriptor: int = -1
     others = status.st_mode & 0o022
     if not others or stat.S_ISLNK(status.st_mode):
         return ""
-    if others == stat.S_IWGRP and descriptor >= 0 and _is_private(status, descriptor):
-        return ""
+    if others == stat.S_IWGRP and descriptor >= 0:
+        from credhelper.commands import private_groups  # seldom needed
+
+        if private_groups.is_private(status, descriptor):
+            return ""
     return f"may be written by others (mode {stat.S_IMODE(status.st_mode):04o})"
 
 
@@ -99,31 +102,6 @@ def danger_at(path: str, owners: Collection[int]) -> str:
         return danger(os.fstat(descriptor), owners, descriptor)
     finally:
         os.close(descriptor)
-
-
-def _is_private(status: os.stat_result, descriptor: int) -> bool:
-    """Whether the file's group is its owner's own, and no access control list lends the bit out."""
-    import errno
-    import grp
-    import pwd
-
-    if status.st_uid == 0:  # root's umask is 022, and distributions have members in its group
-        return False
-    try:
-        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
-    except KeyError:
-        return False
-    if (group.gr_name, owner.pw_gid) != (owner.pw_name, status.st_gid):
-        return False
-    if set(group.gr_mem) - {owner.pw_name}:
-        return False
-    if any(u.pw_gid == status.st_gid and u.pw_uid != status.st_uid for u in pwd.getpwall()):
-        return False
-    try:
-        os.getxattr(f"/proc/self/fd/{descriptor}", "system.posix_acl_access")
-    except OSError as error:
-        return error.errno in (errno.ENODATA, errno.EOPNOTSUPP)
-    return False
 
 
 def mend(path: str, reason: str) -> tuple[str, ...]:
