@@ -245,7 +245,10 @@ def test_what_the_commands_require(built: dict[str, Package], version: str) -> N
         "sudo",
         "systemd",
     }
-    assert built[COMMANDS].dependencies("recommends") == {"git-core"}
+    assert built[COMMANDS].dependencies("recommends") == {
+        "git-core",
+        "(python3-zstandard if python3 < 3.14)",
+    }
 
 
 def test_what_the_library_requires(built: dict[str, Package]) -> None:

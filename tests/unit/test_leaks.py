@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import subprocess
 from urllib.parse import quote
@@ -14,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credhelper.commands.cli import leaks_report
-from credhelper.commands.leaks.compressed import Allowance, gunzip
 from credhelper.commands.leaks.matching import Match, matcher
 from credhelper.commands.leaks.provenance import date_of
 from credhelper.commands.leaks.sought import LONGEST, sought
@@ -100,22 +98,6 @@ def test_overlapping_forms_are_one_match() -> None:
     assert len(matches(b"correct horse", [text.encode("utf-16-le")])) == 1
     twice = json.dumps({"a": "correct horse", "b": quote("correct horse")}).encode()
     assert len(matches(b"correct horse", [twice])) == 2
-
-
-@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.integers(1, 999))
-def test_gzip_data_comes_out_as_it_went_in(members: list[bytes], size: int) -> None:
-    data = b"".join(map(gzip.compress, members)) + bytes(512)
-    problems: list[str] = []
-    chunks = [data[i : i + size] for i in range(0, len(data), size)]
-    pieces = gunzip(chunks, Allowance(), problems)
-    assert b"".join(pieces) == b"".join(members)
-    assert problems == []
-
-
-@given(st.binary(max_size=300))
-def test_gzip_data_of_any_kind_is_taken(data: bytes) -> None:
-    for _ in gunzip([b"\x1f\x8b\x08" + data], Allowance(), []):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
-from credhelper.commands.leaks.compressed import Allowance, gunzip
+from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place
 from credhelper.commands.leaks.git import output_of
 from credhelper.commands.leaks.matching import Match, Matcher
@@ -19,11 +19,11 @@ TAG_HEAD = 1 << 16  # bytes of a tag object that are kept to name it
 
 
 def hits(
-    repository: Repository, matcher: Matcher, survey: Survey, allowance: Allowance
+    repository: Repository, matcher: Matcher, survey: Survey, content: Content
 ) -> tuple[list[Hit], list[str]]:
     """The hits in a repository's objects, and what could not be read of them."""
     problems: list[str] = []
-    found = list(_in_objects(repository, matcher, survey, allowance, problems))
+    found = list(_in_objects(repository, matcher, survey, content, problems))
     if not found:
         return [], problems
     placed = occurrences(repository, {h.object for h in found}, survey, problems)
@@ -46,7 +46,7 @@ def _in_objects(
     repository: Repository,
     matcher: Matcher,
     survey: Survey,
-    allowance: Allowance,
+    content: Content,
     problems: list[str],
 ) -> Iterator[Hit]:
     """The hits, without paths and commits."""
@@ -59,10 +59,9 @@ def _in_objects(
             hit = _hit(match, found, repository_path)
             yield _tagged(matcher, hit, head[0]) if tag else hit
     for found, pieces in contents(repository, survey.archives, problems):
-        damage: list[str] = []
-        for match in matcher.matches(gunzip(pieces, allowance, damage)):
-            yield replace(_hit(match, found, repository_path), inside="gzip data")
-        problems += [f"object {found.oid}: {what}" for what in damage]
+        for match, inside in content.search(pieces, packed_only=True):
+            yield replace(_hit(match, found, repository_path), inside=inside)
+        problems += [f"object {found.oid}: {what}" for what in content.problems]
 
 
 def _keeping(pieces: Iterable[bytes], head: list[bytes]) -> Iterator[bytes]:

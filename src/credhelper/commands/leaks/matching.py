@@ -4,7 +4,6 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from credhelper.commands.leaks.sought import BREAK, LONGEST_GAP, Sought, sought
 from credhelper.commands.literals import Literals
@@ -43,26 +42,10 @@ class Matcher:
 
     def matches(self, chunks: Iterable[bytes]) -> Iterator[Match]:
         """Every match in the stream that chunks make up; memory is that of one chunk and a bit."""
-        count: dict[str, int] = {}
-        rest, line = b"", 1
-        for chunk in chain(chunks, (None,)):
-            buffer = rest if chunk is None else rest + chunk
-            safe = len(buffer) if chunk is None else len(buffer) - self.overlap
-            if safe <= 0:
-                rest = buffer
-                continue
-            done = 0
-            for span in self.spans(buffer):
-                if span.start >= safe:
-                    break
-                name = span.form.credential
-                count[name] = count.get(name, 0) + 1
-                if count[name] <= MOST:
-                    line += buffer.count(b"\n", done, span.start)
-                    done = span.start
-                    yield Match(name, span.form.encoding, line, buffer[span.start : span.end])
-            line += buffer.count(b"\n", done, safe)
-            rest = buffer[safe:]
+        scan = Scan(self)
+        for chunk in chunks:
+            yield from scan.feed(chunk)
+        yield from scan.end()
 
     def texts(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """What matches in the stream, as it is spelled there."""
@@ -101,6 +84,44 @@ class Matcher:
                 text[: span.start] + b"<" + span.form.credential.encode() + b">" + text[span.end :]
             )
         return text
+
+
+class Scan:
+    """A search of one stream, fed with its pieces one after the other."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._count: dict[str, int] = {}
+        self._rest = b""
+        self._line = 1
+
+    def feed(self, chunk: bytes) -> list[Match]:
+        """What was found up to near the end of chunk."""
+        buffer = self._rest + chunk
+        return self._search(buffer, len(buffer) - self._matcher.overlap)
+
+    def end(self) -> list[Match]:
+        """What was found in the end of the stream."""
+        return self._search(self._rest, len(self._rest))
+
+    def _search(self, buffer: bytes, safe: int) -> list[Match]:
+        if safe <= 0:
+            self._rest = buffer
+            return []
+        done, result = 0, []
+        for span in self._matcher.spans(buffer):
+            if span.start >= safe:
+                break
+            name = span.form.credential
+            self._count[name] = self._count.get(name, 0) + 1
+            if self._count[name] <= MOST:
+                self._line += buffer.count(b"\n", done, span.start)
+                done = span.start
+                text = buffer[span.start : span.end]
+                result.append(Match(name, span.form.encoding, self._line, text))
+        self._line += buffer.count(b"\n", done, safe)
+        self._rest = buffer[safe:]
+        return result
 
 
 def matcher(values: Mapping[str, bytes]) -> Matcher:

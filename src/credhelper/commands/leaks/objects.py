@@ -15,8 +15,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands.leaks.compressed import MAGIC
 from credhelper.commands.leaks.git import PIPE, STALLED, TOO_LARGE, Git, enlarge_pipe, git
+from credhelper.commands.leaks.unpack import HEAD, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 BUFFER: Final = 256 << 10
-HEADER_LENGTH: Final = 128  # bytes, at most, of a line that says which object comes
+BEGINNING: Final = 128 + HEAD  # bytes of a line that tells an object, and its beginning
 PAUSE: Final = 0.0005  # seconds: let Git fill the pipe and not wake this process for every write
 RESTARTS: Final = 100  # damaged objects that are stepped over
 # A pack of a few kilobytes can be made to expand without end; honest histories stay far below.
@@ -144,7 +144,7 @@ class _Reading:
         self._result = result
         self._progress = progress
         self._most = most
-        self._overlap = max(matcher.overlap, HEADER_LENGTH)
+        self._overlap = max(matcher.overlap, BEGINNING)
         self._buffer = bytearray(self._overlap + max(BUFFER, self._overlap))
         self._next_header = self._overlap
         self._starts: list[int] = []  # of the contents in the buffer
@@ -195,7 +195,7 @@ class _Reading:
         """Note the objects that begin in the buffer: where their content starts."""
         while 0 <= self._next_header < filled:
             line_end = self._buffer.find(b"\n", self._next_header, filled)
-            if line_end < 0 or (line_end + len(MAGIC) >= filled and not at_end):
+            if line_end < 0 or (line_end + HEAD >= filled and not at_end):
                 break
             header = _HEADER.fullmatch(self._buffer, self._next_header, line_end)
             if header is None:
@@ -209,7 +209,8 @@ class _Reading:
             self._starts.append(line_end + 1)
             self._found.append(Found(self.last, kind.decode()))
             self._result.objects += 1
-            if kind == b"blob" and self._buffer.startswith(MAGIC, line_end + 1):
+            head = self._buffer[line_end + 1 : line_end + 1 + min(HEAD, int(size))]
+            if kind == b"blob" and kind_of(head):
                 self._result.archives.append(self.last)
             if kind == b"commit":
                 self._result.id_length = len(oid) // 2

@@ -9,7 +9,7 @@ from stat import S_ISDIR
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks import history, objects, staged
-from credhelper.commands.leaks.compressed import MAGIC, Allowance, gunzip
+from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place, Problem, Report, Workplace
 from credhelper.commands.leaks.git import Patience
 from credhelper.commands.leaks.provenance import logged
@@ -23,9 +23,9 @@ from credhelper.commands.leaks.tree import (
     Unread,
     chunks,
     enclosing,
-    reason,
     walk,
 )
+from credhelper.commands.leaks.unpack.reader import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +46,9 @@ def search(
     With only_staged, search what the next commit adds to their repositories and nothing else.
     Raises OSError for a path that is not there; whatever else cannot be read is in the report.
     """
-    under_way = Search(matcher, progress, Report(skipped=matcher.skipped))
+    under_way = Search(
+        matcher, progress, Report(skipped=matcher.skipped), Content(matcher, Allowance())
+    )
     for path in paths:
         under_way.tree(path, only_staged)
     under_way.follow(only_staged)
@@ -60,7 +62,7 @@ class Search:
     matcher: Matcher
     progress: Progress
     report: Report
-    allowance: Allowance = field(default_factory=Allowance)
+    content: Content
     patience: Patience = field(default_factory=Patience)
     _searched: set[tuple[int, int]] = field(default_factory=set)
     _walked: set[tuple[int, int]] = field(default_factory=set)
@@ -101,7 +103,7 @@ class Search:
             with opened(target, descriptor, self.patience, pointer.owner) as repository:
                 if only_staged:
                     self.report.repositories += 1
-                    found, problems = staged.hits(repository, self.matcher)
+                    found, problems = staged.hits(repository, self.matcher, self.content)
                     self.report.hits += found
                     self._problems(repository, problems)
                     return
@@ -147,20 +149,16 @@ class Search:
 
     def _file(self, path: bytes, descriptor: int, place: Place) -> None:
         problems: list[str] = []
-        self.report.size += os.fstat(descriptor).st_size
-        for match in self.matcher.matches(chunks(descriptor, problems)):
-            self._add(match, place, path)
-        try:
-            archive = os.pread(descriptor, len(MAGIC), 0) == MAGIC
-        except OSError as error:
-            problems.append(f"cannot be read: {reason(error)}")
-            archive = False
-        if archive:
-            pieces = gunzip(chunks(descriptor, problems), self.allowance, problems)
-            for match in self.matcher.matches(pieces):
-                self._add(match, place, path, "gzip data")
-        for why in dict.fromkeys(problems):
+        for match, inside in self.content.search(self._watched(chunks(descriptor, problems))):
+            self._add(match, place, path, inside)
+        for why in dict.fromkeys(problems + self.content.problems):
             self._problem(path, why)
+
+    def _watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.report.size += len(piece)
+            self.progress(self.report)
+            yield piece
 
     def _text(self, path: bytes, content: bytes, is_name: bool) -> None:
         if not is_name:
@@ -193,7 +191,7 @@ class Search:
 
         survey = objects.survey(repository, self.matcher, progress)
         progress(survey.objects, survey.size)
-        found, problems = history.hits(repository, self.matcher, survey, self.allowance)
+        found, problems = history.hits(repository, self.matcher, survey, self.content)
         report.hits += found
         if any(hit.place.past for hit in found):
             shown = self.matcher.shown(repository.work_tree)[0]

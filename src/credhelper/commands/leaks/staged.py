@@ -6,9 +6,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from itertools import chain
 
-from credhelper.commands.leaks.compressed import MAGIC, Allowance, gunzip
+from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place
 from credhelper.commands.leaks.git import git, output_of
 from credhelper.commands.leaks.matching import Match, Matcher
@@ -22,7 +21,7 @@ INDEXES = re.compile(r"index|index\.lock|next-index-[0-9]+\.lock")
 LINKED = b"160000"  # a submodule's commit: not an object of this repository
 
 
-def hits(repository: Repository, matcher: Matcher) -> tuple[list[Hit], list[str]]:
+def hits(repository: Repository, matcher: Matcher, content: Content) -> tuple[list[Hit], list[str]]:
     """The hits in staged files and their names, and what could not be read."""
     paths: dict[str, list[bytes]] = {}
     problems: list[str] = []
@@ -35,18 +34,11 @@ def hits(repository: Repository, matcher: Matcher) -> tuple[list[Hit], list[str]
         for path in sorted({path for found in paths.values() for path in found})
         for match in matcher.matches([path])
     ]
-    archives = []
     for found, pieces in contents(repository, list(paths), problems):
-        first = next(pieces, b"")
-        if first.startswith(MAGIC):
-            archives.append(found.oid)
-        for match in matcher.matches(chain([first], pieces)):
-            result += [_hit(matcher, match, path) for path in paths[found.oid]]
-    allowance = Allowance()
-    for found, pieces in contents(repository, archives, problems):
-        for match in matcher.matches(gunzip(pieces, allowance, problems)):
-            hits_inside = [_hit(matcher, match, path) for path in paths[found.oid]]
-            result += [replace(hit, inside="gzip data") for hit in hits_inside]
+        for match, inside in content.search(pieces):
+            hits_here = [_hit(matcher, match, path) for path in paths[found.oid]]
+            result += [replace(hit, inside=inside) for hit in hits_here]
+        problems += [f"object {found.oid}: {what}" for what in content.problems]
     return result, problems
 
 
