@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -52,6 +53,27 @@ def test_base64_and_hex_are_found_over_lines(value: bytes, width: int, end: byte
         lines = [text[i : i + width] for i in range(0, len(text), width)]
         if len(value.rstrip(b"\r\n")) >= 13:  # what is shorter may be cut where it cannot be told
             assert matches(value, [end.join(lines)])
+
+
+WRITTEN_OUT: dict[str, Callable[[bytes], bytes]] = {
+    "backslash x": lambda value: "".join(f"\\x{byte:02x}" for byte in value).encode(),
+    "octal": lambda value: "".join(f"\\{byte:03o}" for byte in value).encode(),
+    "backslash u": lambda value: "".join(f"\\u{byte:04X}" for byte in value).encode(),
+    "decimal references": lambda value: "".join(f"&#{byte};" for byte in value).encode(),
+    "references": lambda value: "".join(f"&#x{byte:x};" for byte in value).encode(),
+    "hex with blanks": lambda value: value.hex(" ").encode(),
+    "hex with colons": lambda value: value.hex(":").upper().encode(),
+    "an array in C": lambda value: ", ".join(f"0x{byte:02x}" for byte in value).encode(),
+    "UTF-32": lambda value: value.decode().encode("utf-32"),
+    "quoted-printable": lambda value: "".join(f"={byte:02X}" for byte in value).encode(),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN_OUT)
+def test_a_value_with_every_character_escaped_is_found(way: str) -> None:
+    value = b"sk_live_0123456789abcdef"
+    assert len(matches(value, [b"a\n" + WRITTEN_OUT[way](value) + b"\n"])) == 1
+    assert not matches(value, [WRITTEN_OUT[way](value[::-1])])
 
 
 @given(values, st.binary(max_size=2000))

@@ -9,9 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from credhelper import sealing, store
-from credhelper.commands import inventory, messages
-from credhelper.commands.cli import terminal
+from credhelper.commands import messages, retired
+from credhelper.commands.cli import leaks_values, terminal
 from credhelper.errors import CredentialError, CredentialNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from credhelper.commands.cli.leaks_report import Line
     from credhelper.commands.leaks.findings import Report
+    from credhelper.commands.leaks.matching import Matcher
 
 FOUND: Final = 1
 INCOMPLETE: Final = 3
@@ -33,7 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog="exit status: 0 nothing found, 1 a value found, 2 usage, "
         "3 nothing found, but not everything was searched",
     )
-    parser.add_argument("path", nargs="*", metavar="PATH", help="a tree (default: .)")
+    parser.add_argument(
+        "path", nargs="*", metavar="PATH", help="a tree (default: .), or - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--staged", action="store_true", help="search only what the next commit adds"
@@ -49,6 +51,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="take what is found out of the history, with git filter-repo",
     )
+    parser.add_argument(
+        "--value-from",
+        metavar="FILE",
+        help="search for the value in this file alone (-: standard input)",
+    )
+    parser.add_argument(
+        "--max-age",
+        type=float,
+        default=retired.MAXIMUM_AGE_DAYS,
+        metavar="DAYS",
+        help="drop values that rotate replaced longer ago than that (default: 180)",
+    )
+    parser.add_argument(
+        "--forget", metavar="NAME", help="drop the values of NAME that rotate replaced"
+    )
+    parser.add_argument(
+        "--machine",
+        action="store_true",
+        help="search processes, the journal, logs, homes and more of this machine",
+    )
+    parser.add_argument("--area", metavar="NAME[,NAME...]", help="with --machine, these areas only")
+    parser.add_argument(
+        "--since", metavar="TIME", help="with --machine, the journal's records from then on"
+    )
     parser.add_argument("--yes", action="store_true", help="with --rewrite, do not ask")
 
 
@@ -60,12 +86,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rewrite and (arguments.staged or arguments.json or arguments.baseline):
         raise UsageError("--rewrite goes with no other option but --select and --yes", "")
     baseline = _baseline(arguments.baseline)
-    values, failures = _values(arguments.select)
+    if arguments.forget:
+        return _forget(arguments.forget)
+    if arguments.value_from == "-" and "-" in arguments.path:
+        raise UsageError("standard input holds the value or what is searched, not both", "")
+    retired.forget(older_than_days=arguments.max_age)
+    needles = leaks_values.obtain(arguments)
+    failures = needles.failures
     paths = [os.fsencode(path) for path in arguments.path or ["."]]
-    sought = matcher(values)
+    sought = matcher(needles.values)
     watch = _Watch()
     try:
-        report = search(paths, sought, watch.show, only_staged=arguments.staged)
+        if arguments.machine:
+            report = _machine(arguments, sought, watch)
+        else:
+            report = search(paths, sought, watch.show, only_staged=arguments.staged)
     except OSError as error:
         absent = sought.shown(os.fsencode(error.filename or ""))[0]
         raise UsageError(f"{absent}: {(error.strerror or '').lower()}", "name a tree") from None
@@ -73,6 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         watch.clear()
     if baseline:
         _leave_out(report, baseline, arguments.baseline)
+    report.current = needles.current
     _show(report, failures, arguments)
     if arguments.rewrite:
         from credhelper.commands.cli import leaks_rewrite
@@ -81,6 +117,42 @@ def run(arguments: argparse.Namespace) -> int:
     if report.hits:
         return FOUND
     return INCOMPLETE if report.problems or failures else 0
+
+
+def _machine(arguments: argparse.Namespace, matcher: Matcher, watch: _Watch) -> Report:
+    from credhelper.commands.leaks.machine import AREAS, search_machine
+    from credhelper.commands.leaks.search import begun
+
+    names = [name for name in (arguments.area or "").split(",") if name]
+    known = [area.name for area in AREAS]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no area {name}", f"one of: {', '.join(known)}")
+    if arguments.path or arguments.staged or arguments.rewrite:
+        raise UsageError("--machine goes without PATH, --staged and --rewrite", "")
+    under_way = begun(matcher, watch.show)
+    outcomes = search_machine(under_way, names, arguments.since or "")
+    watch.clear()
+    for outcome in outcomes:
+        text = f"{outcome.area.name}: {outcome.state}"
+        if outcome.hits:
+            text += f", found in {outcome.hits:,}; {outcome.area.step}"
+        if not arguments.json:
+            messages.say(text)
+        if outcome.state.startswith("not searched"):
+            under_way.problem(outcome.area.name.encode(), outcome.state)
+    under_way.report.areas = {outcome.area.name: outcome.state for outcome in outcomes}
+    return under_way.report
+
+
+def _forget(name: str) -> int:
+    count = retired.forget(name)
+    if not count:
+        raise CredentialNotFound(
+            f"no replaced value of {name} is kept", "what is there: sudo credhelper list"
+        )
+    messages.say(f"dropped {count} replaced {'value' if count == 1 else 'values'} of {name}")
+    return 0
 
 
 def _show(
@@ -123,36 +195,6 @@ def _leave_out(report: Report, baseline: dict[str, object], path: str) -> None:
         report.leave_out(baseline)
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"{path} is not the output of leaks --json", _BASELINE) from None
-
-
-def _values(select: str | None) -> tuple[dict[str, bytes], dict[str, CredentialError]]:
-    """The values to search for, and why others could not be unsealed."""
-    entries = {entry.name: entry for entry in inventory.entries()}
-    names = [name for name in select.split(",") if name] if select is not None else list(entries)
-    for name in names:
-        if name not in entries:
-            raise store.missing([name], wanted=False)
-    failures = {
-        name: CredentialError(f"credential {name} {'; '.join(inventory.problems(entries[name]))}")
-        for name in names
-        if not entries[name].blob
-    }
-    results = sealing.unseal_many(
-        {name: entries[name].blob for name in names if entries[name].blob},
-        allow_null=True,
-        progress=terminal.progress("unsealing"),
-    )
-    values = {}
-    for name, result in results.items():
-        if isinstance(result, CredentialError):
-            failures[name] = result
-        else:
-            values[name] = result
-    if not values and not failures:
-        raise CredentialNotFound(
-            "there are no credentials to search for", "add one: sudo credhelper add my_api_key"
-        )
-    return values, failures
 
 
 def _print(lines: list[Line]) -> None:

@@ -109,11 +109,15 @@ def _rank(ref: str) -> tuple[bool, bool, str]:
 
 
 def _steps(report: Report) -> list[Line]:
-    names = sorted({hit.credential for hit in report.hits})
-    lines = [
-        Line("1. rotate now: get a new key from the provider, revoke the old one, then", "bold"),
-        *(_command(command("sudo", "credhelper", "rotate", name)) for name in names),
-    ]
+    names = sorted({hit.credential for hit in report.hits} & report.current)
+    lines = [Line("1. revoke it: what was found is known to others", "bold")]
+    if names:
+        lines = [
+            Line(
+                "1. rotate now: get a new key from the provider, revoke the old one, then", "bold"
+            ),
+            *(_command(command("sudo", "credhelper", "rotate", name)) for name in names),
+        ]
     past = [hit for hit in report.hits if hit.place.past]
     if not past:
         return [*lines, Line("2. then remove the value from the places above", "bold")]

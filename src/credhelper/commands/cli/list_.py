@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
-from credhelper.commands import expiry, inventory, messages, records
+from credhelper.commands import expiry, inventory, messages, records, retired
 from credhelper.commands import grants as granted
 from credhelper.commands.check import grants
 from credhelper.commands.cli import terminal
@@ -55,7 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
         failures, ends = _verified(entries, allow_null=arguments.allow_null)
     uses = records.last_uses()
     if arguments.json:
-        data = [_as_data(entry, failures, ends, uses) for entry in entries]
+        kept = retired.count()
+        data = [
+            _as_data(entry, failures, ends, uses) | {"replaced_values": kept.get(entry.name, 0)}
+            for entry in entries
+        ]
         terminal.print_json("list", {"credentials": data})
     elif entries:
         _show(entries, failures, ends if arguments.verify else None, uses)
@@ -63,6 +67,12 @@ def run(arguments: argparse.Namespace) -> int:
             messages.note(f"verified: {len(entries) - len(failures)} of {len(entries)} unseal")
         for line in grants.facts():
             messages.say(messages.one_line(line))
+        if replaced := sum(retired.count().values()):
+            values = "value" if replaced == 1 else "values"
+            messages.note(
+                f"{replaced} replaced {values} kept sealed for leaks to search for",
+                "when they are found nowhere any more: sudo credhelper leaks --forget NAME",
+            )
     else:
         messages.note("there are no credentials", "add one: sudo credhelper add my_api_key")
     return 1 if failures else 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import messages, records, trial
+from credhelper.commands import messages, records, retired, trial
 from credhelper.commands.cli import add, binding, changing, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
@@ -24,6 +24,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--not-after it never expires.",
     )
     parser.add_argument("name", metavar="NAME", help="the credential's name")
+    parser.add_argument(
+        "--forget",
+        action="store_true",
+        help="do not keep the old value sealed for leaks to search for",
+    )
     value.add_options(parser)
     binding.add_options(parser)
     changing.add_option(parser)
@@ -52,7 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
     if test:
         trial.require(test, name, secret)
     with changing.change(arguments) as change:
-        blob = add.put(name, secret, bound, change, replace=True)
+        undo = retired.keep(name, old.blob) if was and not arguments.forget else None
+        try:
+            blob = add.put(name, secret, bound, change, replace=True)
+        except BaseException:
+            if undo:
+                undo()
+            raise
         now = envelope.binding(blob).label
         before = f", before: {was or 'damaged'}" if now != was else ""
         messages.say(

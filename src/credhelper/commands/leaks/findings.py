@@ -16,6 +16,8 @@ class Place(Enum):
     FILE_NAME = "file name"
     LINK = "link target"
     STAGED = "staged"
+    PROCESS = "process"
+    JOURNAL = "journal"
     HISTORY = "history"
     MESSAGE = "commit message"
     TAG = "tag"
@@ -92,18 +94,21 @@ class Workplace:
 class Report:
     """The outcome. skipped: credentials whose values are too short to search for.
 
-    workplaces has each repository by its path; known counts hits that a baseline has.
+    current: those whose values the
+    store has; workplaces: each repository by its path; known counts hits that a baseline has.
     """
 
     hits: list[Hit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     skipped: tuple[str, ...] = ()
+    current: set[str] = field(default_factory=set)
     workplaces: dict[str, Workplace] = field(default_factory=dict)
     files: int = 0
     repositories: int = 0
     objects: int = 0
     size: int = 0
     known: int = 0
+    areas: dict[str, str] = field(default_factory=dict)  # of the machine, and what became of each
 
     def leave_out(self, baseline: dict[str, Any]) -> None:
         """Leaves out the hits that an earlier search had (as_data() of its report).
@@ -126,6 +131,7 @@ class Report:
             "problems": [asdict(problem) for problem in self.problems],
             "too_short": list(self.skipped),
             "known": self.known,
+            "areas": self.areas,
             "searched": {
                 "files": self.files,
                 "repositories": self.repositories,

@@ -12,7 +12,9 @@ from credhelper.commands.leaks import history, objects, staged
 from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place, Problem, Report, Workplace
 from credhelper.commands.leaks.git import Patience
+from credhelper.commands.leaks.histories import decoded, is_history
 from credhelper.commands.leaks.provenance import logged
+from credhelper.commands.leaks.reading import chunks, streamed
 from credhelper.commands.leaks.repository import opened
 from credhelper.commands.leaks.tree import (
     Entry,
@@ -21,7 +23,6 @@ from credhelper.commands.leaks.tree import (
     Pointer,
     Text,
     Unread,
-    chunks,
     enclosing,
     walk,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[Report], None]
 
+HISTORY: Final = 64 << 20  # bytes of a history that are decoded
 MOST_UNREAD: Final = 20  # damaged objects of a repository that are named
 
 
@@ -46,13 +48,17 @@ def search(
     With only_staged, search what the next commit adds to their repositories and nothing else.
     Raises OSError for a path that is not there; whatever else cannot be read is in the report.
     """
-    under_way = Search(
-        matcher, progress, Report(skipped=matcher.skipped), Content(matcher, Allowance())
-    )
+    under_way = begun(matcher, progress)
     for path in paths:
         under_way.tree(path, only_staged)
     under_way.follow(only_staged)
     return under_way.report
+
+
+def begun(matcher: Matcher, progress: Progress) -> Search:
+    """A search of nothing yet."""
+    report = Report(skipped=matcher.skipped)
+    return Search(matcher, progress, report, Content(matcher, Allowance()))
 
 
 @dataclass(slots=True)
@@ -64,20 +70,25 @@ class Search:
     report: Report
     content: Content
     patience: Patience = field(default_factory=Patience)
+    excluded: set[bytes] = field(default_factory=set)  # paths that are searched in another way
     _searched: set[tuple[int, int]] = field(default_factory=set)
     _walked: set[tuple[int, int]] = field(default_factory=set)
     _pointers: list[Pointer] = field(default_factory=list)
 
     def tree(self, path: bytes, only_staged: bool = False) -> None:
         """Search what is at path and below; note the repository that it lies in."""
-        for entry in () if only_staged else walk(path):
+        if path == b"-":
+            self.report.files += 1
+            self._file(b"standard input", 0, Place.FILE)
+            return
+        for entry in () if only_staged else walk(path, excluded=self.excluded):
             self._take(entry)
         status = os.stat(path)
         if S_ISDIR(status.st_mode) and (status.st_dev, status.st_ino) not in self._walked:
             if pointer := enclosing(path):
                 self._pointers.append(pointer)
             elif only_staged:
-                self._problem(path, "not in a Git work tree: nothing is staged")
+                self.problem(path, "not in a Git work tree: nothing is staged")
 
     def follow(self, only_staged: bool = False) -> None:
         """Search the repositories that lie elsewhere, those that they lead to included."""
@@ -96,7 +107,7 @@ class Search:
         try:
             descriptor = os.open(pointer.target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (OSError, ValueError):
-            self._problem(pointer.path, "leads to a Git directory that cannot be opened")
+            self.problem(pointer.path, "leads to a Git directory that cannot be opened")
             return
         try:
             target = os.fsencode(os.readlink(f"/proc/self/fd/{descriptor}"))
@@ -114,7 +125,7 @@ class Search:
                         for entry in walk(path, os.dup(place)):
                             self._take(entry)
         except PermissionError as error:
-            self._problem(pointer.path, str(error))
+            self.problem(pointer.path, str(error))
         finally:
             os.close(descriptor)
 
@@ -126,7 +137,7 @@ class Search:
             case Text(path, content, is_name):
                 self._text(path, content, is_name)
             case Unread(path, why):
-                self._problem(path, why)
+                self.problem(path, why)
             case Pointer():
                 self._pointers.append(entry)
             case GitDirectory(path, descriptor):
@@ -135,24 +146,40 @@ class Search:
                     with opened(path, descriptor, self.patience) as repository:
                         self._repository(repository)
                 except PermissionError as error:
-                    self._problem(path, str(error))
+                    self.problem(path, str(error))
         self.progress(self.report)
 
-    def _problem(self, path: bytes, why: str) -> None:
-        problem = Problem(self.matcher.shown(path)[0], why)
-        if problem not in self.report.problems[-MOST_UNREAD:]:
-            self.report.problems.append(problem)
+    def problem(self, path: bytes, why: str) -> None:
+        """Note what could not be searched, once."""
+        noted = Problem(self.matcher.shown(path)[0], why)
+        if noted not in self.report.problems[-MOST_UNREAD:]:
+            self.report.problems.append(noted)
 
     def _problems(self, repository: Repository, reasons: Iterable[str]) -> None:
         for why in reasons:
-            self._problem(repository.path, why)
+            self.problem(repository.path, why)
 
     def _file(self, path: bytes, descriptor: int, place: Place) -> None:
         problems: list[str] = []
-        for match, inside in self.content.search(self._watched(chunks(descriptor, problems))):
+        for match, inside in self.content.search(
+            self._watched(chunks(descriptor, problems) if descriptor else streamed(problems))
+        ):
             self._add(match, place, path, inside)
-        for why in dict.fromkeys(problems + self.content.problems):
-            self._problem(path, why)
+        problems += self.content.problems
+        if is_history(path) and place is Place.FILE:
+            self._history(path, descriptor)
+        for why in dict.fromkeys(problems):
+            self.problem(path, why)
+
+    def _history(self, path: bytes, descriptor: int) -> None:
+        """The beginning of a history as its program reads it."""
+        try:
+            beginning = os.pread(descriptor, HISTORY, 0)
+        except OSError:
+            return  # which was told already
+        for encoding, content in decoded(beginning):
+            for match in self.matcher.matches([content]):
+                self._add(replace(match, encoding=encoding), place=Place.FILE, path=path)
 
     def _watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

@@ -2,6 +2,7 @@
 """What is looked for in files: each spelling of each value, whole or broken over lines."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from credhelper.commands.ordinary import SHORTEST
@@ -14,6 +15,14 @@ LINE = 24  # bytes; two probes of this length fit into a line of base64 or hex o
 # White space, and the two characters \n of an encoded text in JSON, do not end a loose spelling.
 BREAK = re.compile(rb"\\[nrt]|[ \t\r\n]")
 LONGEST_GAP = 64  # so many of them in a row
+
+WRITTEN_OUT = 1024  # bytes; a longer value is not looked for with every character escaped
+_ESCAPES = (
+    ("escaped in source code", "\\x%02x"),
+    ("escaped in source code", "\\x%02X"),
+    ("escaped in source code", "\\%03o"),
+    ("quoted-printable", "=%02X"),
+)
 
 PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
@@ -60,8 +69,43 @@ def sought(credential: str, value: bytes) -> list[Sought]:
         # base64 and base32 come without their = too
         if label == AS_IT_IS or (len(text) >= SHORTEST and not text.endswith(b"="))
     ]
+    known = {form.text for form in result}
+    if len(value) <= WRITTEN_OUT:
+        for label, text in _written_out(value):
+            if len(text) >= SHORTEST and text not in known:
+                known.add(text)
+                result.append(Sought(credential, label, text, False, _probes(text, False)))
     lines = _lines(credential, value)
     return [*result, lines] if lines else result
+
+
+def _written_out(value: bytes) -> Iterator[tuple[str, bytes]]:
+    """Every character escaped, whether it needs that or not; only files hold such things.
+
+    Of the first one nothing is looked for but its digits: the sign before it may be another.
+    """
+    for label, escape in _ESCAPES:
+        yield label, "".join(escape % byte for byte in value)[2:].encode()
+    for label, between in (
+        ("hex", " "),
+        ("hex", ":"),
+        ("hex", "-"),
+        ("hex", ", 0x"),
+        ("hex", ",0x"),
+    ):
+        digits = value.hex(" ").replace(" ", between)
+        yield label, digits.encode()
+        yield label, digits.upper().replace("0X", "0x").encode()
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return
+    yield "UTF-32", text.encode("utf-32-le")
+    yield "UTF-32", text.encode("utf-32-be")
+    codes = [ord(sign) for sign in text]
+    for escape in ("&#%d;", "&#x%x;", "&#x%X;", "\\u%04x", "\\u%04X"):
+        label = "XML-escaped" if escape[0] == "&" else "JSON-escaped"
+        yield label, "".join(escape % code for code in codes)[2:].encode()
 
 
 def _lines(credential: str, value: bytes) -> Sought | None:

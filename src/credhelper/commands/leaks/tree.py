@@ -8,18 +8,19 @@ The files are read as root and not as their owner: what the owner may not read, 
 configuration next to the code, is where credentials stand, and only names and lines are reported.
 """
 
-import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
+from credhelper.commands.leaks.reading import reason
+
 DEPTH = 256  # directories below one another, each holding a descriptor
-CHUNK = 1 << 20  # bytes
 POINTER = 4096  # bytes of a .git file
-# Git's objects are compressed: they are read through Git, whatever else is there as files
-OBJECT = re.compile(rb"[0-9a-f]{38}|[0-9a-f]{62}|pack-[0-9a-f]+\.[a-z]+|multi-pack-index")
+# what Git reads itself below objects; whatever else is there is searched as a file
+LOOSE = re.compile(rb"[0-9a-f]{2}/([0-9a-f]{38}|[0-9a-f]{62})")
+PACK = re.compile(rb"pack/(pack-[0-9a-f]+)\.pack")
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -77,11 +78,15 @@ class _Level:
     names: Iterator[bytes]
     is_git: bool = False
     in_git: bool = False
-    in_objects: bool = False
+    objects: bytes | None = None  # the path below objects, with its slash
 
 
-def walk(path: bytes, descriptor: int | None = None) -> Iterator[Entry]:
+def walk(
+    path: bytes, descriptor: int | None = None, excluded: Collection[bytes] = ()
+) -> Iterator[Entry]:
     """Everything at and below path, which may be a link, or the open directory descriptor.
+
+    Not what is excluded, by its path.
 
     Closes descriptor at the end. Raises OSError if path is not there.
     """
@@ -90,7 +95,7 @@ def walk(path: bytes, descriptor: int | None = None) -> Iterator[Entry]:
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
-            yield from _below(_Level(path, descriptor, status.st_dev, iter(())))
+            yield from _below(_Level(path, descriptor, status.st_dev, iter(())), excluded)
         elif stat.S_ISREG(status.st_mode):
             yield File(path, descriptor, False)
         else:
@@ -99,52 +104,7 @@ def walk(path: bytes, descriptor: int | None = None) -> Iterator[Entry]:
         os.close(descriptor)
 
 
-def chunks(descriptor: int, problems: list[str]) -> Iterator[bytes]:
-    """The data of a regular file in pieces of at most CHUNK bytes, holes left out.
-
-    Bounded by the size at the start: a file that grows meanwhile ends. A read error ends the
-    pieces and is appended to problems.
-    """
-    size, position = os.fstat(descriptor).st_size, 0
-    try:
-        while position < size:
-            end = size
-            if size > CHUNK:
-                start, end = _extent(descriptor, position, size)
-                if start > position:
-                    yield b"\0" * 8
-                position = start
-            while position < end:
-                piece = os.pread(descriptor, min(CHUNK, end - position), position)
-                if not piece:
-                    return
-                position += len(piece)
-                yield piece
-    except OSError as error:
-        problems.append(f"cannot be read: {reason(error)}")
-
-
-def _extent(descriptor: int, position: int, size: int) -> tuple[int, int]:
-    """Where the next data begins and ends (lseek(2)); all is data where holes are not known."""
-    try:
-        start = os.lseek(descriptor, position, os.SEEK_DATA)
-        return start, min(size, os.lseek(descriptor, start, os.SEEK_HOLE))
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            return size, size
-        if error.errno == errno.EINVAL:
-            return position, size
-        raise
-
-
-def reason(error: OSError) -> str:
-    """What the system says, in lowercase."""
-    if error.errno == errno.EWOULDBLOCK:
-        return "its owner holds it by a lease (fcntl(2))"
-    return (error.strerror or "unknown error").lower()
-
-
-def _below(top: _Level) -> Iterator[Entry]:
+def _below(top: _Level, excluded: Collection[bytes]) -> Iterator[Entry]:
     stack = [top]
     mount = _mount(top.descriptor)
     try:
@@ -158,6 +118,8 @@ def _below(top: _Level) -> Iterator[Entry]:
                     os.close(level.descriptor)
                 continue
             path = os.path.join(level.path, name)
+            if path in excluded:
+                continue
             try:
                 descriptor = os.open(name, OPEN | os.O_DIRECTORY, dir_fd=level.descriptor)
             except OSError as error:
@@ -172,8 +134,10 @@ def _below(top: _Level) -> Iterator[Entry]:
                 os.close(descriptor)
                 yield Unread(path, f"more than {DEPTH} directories deep")
             else:
-                in_objects = level.in_objects or (level.is_git and name == b"objects")
-                below = _Level(path, descriptor, device, iter(()), False, level.in_git, in_objects)
+                objects = b"" if level.is_git and name == b"objects" else None
+                if level.objects is not None:
+                    objects = level.objects + name + b"/"
+                below = _Level(path, descriptor, device, iter(()), False, level.in_git, objects)
                 stack.append(below)
                 yield from _enter(stack)
     finally:
@@ -201,9 +165,8 @@ def _enter(stack: list[_Level]) -> Iterator[Entry]:
     base = os.path.basename(level.path)
     if is_git := _is_git(base, names):
         yield GitDirectory(level.path, level.descriptor)
-    if level.in_objects:
-        yield from _lost(level, files)
-        files = [name for name in files if not OBJECT.fullmatch(name)]
+    if level.objects is not None:
+        files = [name for name in files if not _is_for_git(level.objects, name, files)]
     level = replace(
         level, names=iter(sorted(directories)), is_git=is_git, in_git=is_git or level.in_git
     )
@@ -223,13 +186,11 @@ def _enter(stack: list[_Level]) -> Iterator[Entry]:
         yield from _file(level, name)
 
 
-def _lost(level: _Level, files: list[bytes]) -> Iterator[Unread]:
-    """Packs that Git itself does not see."""
-    for name in files:
-        if name.startswith(b"tmp_pack_"):
-            yield Unread(os.path.join(level.path, name), "the rest of a fetch that was interrupted")
-        if name.endswith(b".pack") and name[:-5] + b".idx" not in files:
-            yield Unread(os.path.join(level.path, name), "a pack without index: git index-pack")
+def _is_for_git(below: bytes, name: bytes, files: list[bytes]) -> bool:
+    """Whether Git reads the file with this name there: a loose object, a pack with its index."""
+    path = below + name
+    pack = PACK.fullmatch(path)
+    return bool(LOOSE.fullmatch(path) or (pack and pack[1] + b".idx" in files))
 
 
 def _file(level: _Level, name: bytes) -> Iterator[Entry]:

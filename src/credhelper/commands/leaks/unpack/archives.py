@@ -169,10 +169,14 @@ def png_texts(reader: Reader) -> Members:
         size, kind = struct.unpack(">I4s", head)
         content = Reader(reader.limited(size + 4, "PNG data"))
         if kind in (b"zTXt", b"iTXt"):
-            keyword = content.read(80).partition(b"\0")
-            content.put_back(keyword[2])
-            if content.skip_to(b"x"):
-                yield keyword[0], compressed.zlib_stream(content)
+            keyword, _, rest = content.read(200).partition(b"\0")
+            packed, fields = (True, 1) if kind == b"zTXt" else (rest[:1] == b"\1", 2)
+            rest = rest[fields:]
+            if kind == b"iTXt":  # a language and a translated keyword come before the text
+                rest = rest.partition(b"\0")[2].partition(b"\0")[2]
+            content.put_back(rest)
+            if packed:
+                yield keyword, compressed.zlib_stream(content)
         for _ in content.rest():
             pass
         if kind == b"IEND" and reader.peek(1):
