@@ -23,12 +23,6 @@ NEW = b"sk_live_zyxwvutsrqponmlkjihgfedc"
 RETIRED = Path("/var/lib/credhelper/retired")
 
 
-@pytest.fixture(autouse=True)
-def nothing_retired() -> None:
-    for path in RETIRED.glob("*"):
-        path.unlink()
-
-
 def test_a_replaced_value_is_searched_for_until_it_is_forgotten(
     scratch: Path, credhelper: Runs, sealed: Callable[..., Path]
 ) -> None:

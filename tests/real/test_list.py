@@ -97,6 +97,7 @@ def test_json(credhelper: Runs, sealed: Callable[..., Path]) -> None:
         "uid": 0,
         "gid": 0,
         "problems": [],
+        "replaced_values": 0,
     }
 
 
