@@ -44,6 +44,7 @@ _STRIDES: Final = (4, 8, 12, 16, 24, 32, 48, 64)
 _PIECE: Final = 19  # bytes between two breaks, at least
 _ENOUGH: Final = 1 << 13  # bytes of literals, to tell which bytes they have
 _TELLING: Final = 12  # bytes that are asked for
+_AT_ONCE: Final = 512  # words: in a large block with one of them, the others are not gone through
 _PARTS: Final = 64  # for so many sets of bytes at most: blocks of one kind lack the same
 # in the order of how rare they are in what programs print
 _RARE: Final = b"\0%&\\^`~|$QXZJKYVWHBUGMLPjzqF"
@@ -136,18 +137,19 @@ class _Part:
         if self._words and len(block) >= _WORD:
             view = memoryview(block)[: len(block) // _WORD * _WORD]
             words = view.cast("I")[:: self._stride // _WORD]
-            if not self._words.isdisjoint(words):
-                found += self._at(block, words)
+            for first in range(0, len(words), _AT_ONCE):
+                if not self._words.isdisjoint(words[first : first + _AT_ONCE]):
+                    found += self._at(block, words[first : first + _AT_ONCE], first)
         return found
 
-    def _at(self, block: bytes | bytearray, words: memoryview) -> Iterator[Place]:
+    def _at(self, block: bytes | bytearray, words: memoryview, first: int) -> Iterator[Place]:
         by_word, stride = self._by_word, self._stride
         if not by_word:  # most runs never get here
             by_word = {}
             for text, offset, whole, word in self._sampled():
                 by_word.setdefault(word, []).append((text, offset, whole))
             self._by_word = by_word  # once it is whole: a signal handler may raise meanwhile
-        hits = [(at, by_word[word]) for at, word in enumerate(words) if word in by_word]
+        hits = [(at, by_word[word]) for at, word in enumerate(words, first) if word in by_word]
         for at, texts in hits:
             for text, offset, whole in texts:
                 start = at * stride - offset
