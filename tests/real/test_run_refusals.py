@@ -264,3 +264,15 @@ def test_no_new_keyring(write: Writes, decrypt_run: Runs, users: None) -> None:
     )
     assert (finished.status, finished.out) == (125, "")
     assert "the keys of the caller's session cannot be left: keyctl: Disk quota" in finished.err
+
+
+def test_a_user_who_cannot_be_become(write: Writes, decrypt_run: Runs, users: None) -> None:
+    """The kernel refuses the change of user: nothing runs as who was to be left."""
+    assert users is None
+    script = write("print('started')")
+    strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setresuid"]
+    finished = decrypt_run(
+        *("--user", "alice", str(script)), before=[*strace, "-e", "inject=setresuid:error=EAGAIN"]
+    )
+    assert (finished.status, finished.out) == (125, "")
+    assert "cannot become alice" in finished.err
