@@ -819,13 +819,15 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 """
     code, out, err = run(script, True, *options)
     assert (code, err) == (0, b"")
-    assert KEY not in out
+    assert KEY[:8] not in out
+    assert KEY[-8:] not in out
     lines = [line for line in out.split(b"\n") if line.startswith(b"line")]
-    assert [x for x in lines if not re.fullmatch(rb"line \d+ \[credential key\]", x)] == []
-    numbers = [int(line.split()[1]) for line in lines]
-    assert numbers == sorted(set(numbers))  # none torn, doubled or out of order
+    whole = [line for line in lines if re.fullmatch(rb"line \d+ \[credential key\]", line)]
+    numbers = [int(line.split()[1]) for line in whole]
+    assert numbers == sorted(set(numbers))  # none doubled or out of order
+    # a handler that raises while a full pipe takes a part tears lines of Python's own streams too
     if "raise" not in action:
-        assert len(numbers) == 20000
+        assert (len(numbers), whole) == (20000, lines)
 
 
 @OPTIONS

@@ -35,17 +35,23 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from typing import Final
+    from typing import Final, Literal
 
     Place = tuple[int, bytes, int]  # what was found: where, of which literal, from which offset on
 
 _WORD: Final = 4  # bytes
-_STRIDES: Final = (4, 8, 12, 16, 24, 32, 48, 64)
+_LONG_WORD: Final = 8  # bytes; where there is room for it, it is hardly ever there by chance
+_STRIDES: Final = (4, 8, 12, 16, 24, 32, 40, 48, 56, 64)
+_FEW: Final = 4  # times as many literals are out of the question: worth to go on from
+_LARGE: Final = 2048  # bytes of a block
+_WIDE: Final = 24  # from this stride on, the words are long
 _PIECE: Final = 19  # bytes between two breaks, at least
 _ENOUGH: Final = 1 << 13  # bytes of literals, to tell which bytes they have
-_TELLING: Final = 12  # bytes that are asked for
+_TELLING: Final = 20  # bytes that are asked for
+_PARTS: Final = 128  # for so many sets of bytes at most: blocks of one kind lack the same
+# of memoryview.cast()
+_FORMATS: Final[dict[int, Literal["I", "Q"]]] = {_WORD: "I", _LONG_WORD: "Q"}
 _AT_ONCE: Final = 512  # words: in a large block with one of them, the others are not gone through
-_PARTS: Final = 64  # for so many sets of bytes at most: blocks of one kind lack the same
 # in the order of how rare they are in what programs print
 _RARE: Final = b"\0%&\\^`~|$QXZJKYVWHBUGMLPjzqF"
 
@@ -61,6 +67,8 @@ class Literals:
         telling = sorted(filter(counts.get, _RARE), key=lambda byte: -counts[byte])[:_TELLING]
         self._telling = tuple((1 << place, byte) for place, byte in enumerate(telling))
         self._parts: dict[int, _Part] = {}
+        # a small part that a large block was searched with, and which bytes that must not have
+        self._usual: tuple[bytes, _Part] | None = None
 
     def __repr__(self) -> str:
         return f"Literals({len(self._whole)} whole, {len(self._broken)} broken)"
@@ -72,6 +80,13 @@ class Literals:
         may be broken, some pieces of at least 4 bytes wherever no two breaks are within 19 bytes:
         whether the rest is around them, the caller has to see.
         """
+        usual = self._usual
+        if usual:
+            for byte in usual[0]:
+                if byte in block:
+                    break
+            else:
+                return usual[1].places(block)
         has = 0
         for bit, byte in self._telling:
             if byte in block:
@@ -79,7 +94,23 @@ class Literals:
         part = self._parts.get(has)
         if part is None:
             part = self._part(has)
+        if len(block) > _LARGE and _FEW * len(part.texts) < len(self._whole) + len(self._broken):
+            lacks = bytes(byte for bit, byte in self._telling if not bit & has)
+            self._usual = (self._enough(lacks, part), part)
         return part.places(block)
+
+    def _enough(self, lacks: bytes, part: _Part) -> bytes:
+        """Of the bytes that a block ``lacks``, as many as tell that ``part`` is enough for it."""
+        if part.enough is None:
+            left = [text for text in (*self._whole, *self._broken) if text not in part.texts]
+            enough = bytearray()
+            for byte in lacks:
+                without = [text for text in left if byte not in text]
+                if len(without) < len(left):
+                    enough.append(byte)
+                    left = without
+            part.enough = bytes(enough)
+        return part.enough
 
     def _part(self, has: int) -> _Part:
         """The search for what can be in a block with those of the telling bytes alone."""
@@ -100,12 +131,14 @@ class _Part:
     """The search for some of the literals."""
 
     def __init__(self, whole: Collection[bytes], broken: Collection[bytes]) -> None:
+        self.texts = {*whole, *broken}
+        self.enough: bytes | None = None
         # so many bytes of it stand in one piece, at least
         rooms = [len(text) for text in whole]
         rooms += (min(len(text) // 2, _PIECE) for text in broken)
         stride = _stride(rooms)
-        reach = stride + _WORD - 1 if stride else 1 << 62
-        self._stride = stride
+        reach = stride + _word(stride) - 1 if stride else 1 << 62
+        self._stride, self._word = stride, _word(stride)
         self._single = [(text, 0, text) for text in whole if len(text) < reach]
         for text in broken:
             if min(len(text) // 2, _PIECE) < reach:  # one break at most in so few bytes
@@ -117,15 +150,17 @@ class _Part:
             (text, 2 * reach, False) for text in broken if min(len(text) // 2, _PIECE) >= reach
         )
         # and some more, at the seams, which no literal has
-        self._words = words_of(b"".join([text[-size:] for text, size, _ in self._texts]))
+        ends = b"".join([text[-size:] for text, size, _ in self._texts])
+        self._words = words_of(ends, self._word)
         self._by_word: dict[int, list[tuple[bytes, int, bool]]] = {}
 
     def _sampled(self) -> Iterator[tuple[bytes, int, bool, int]]:
         for text, size, whole in self._texts:
             view = memoryview(text)
             # the end of a value tells more than its beginning: https://, sk_live_
-            for offset in range(len(text) - size, len(text) - _WORD + 1):
-                yield text, offset, whole, view[offset : offset + _WORD].cast("I")[0]
+            for offset in range(len(text) - size, len(text) - self._word + 1):
+                word = view[offset : offset + self._word].cast(_FORMATS[self._word])[0]
+                yield text, offset, whole, word
 
     def places(self, block: bytes | bytearray) -> list[Place]:
         found = []
@@ -134,9 +169,10 @@ class _Part:
             while place >= 0:
                 found.append((place, text, offset))
                 place = block.find(sought, place + 1)
-        if self._words and len(block) >= _WORD:
-            view = memoryview(block)[: len(block) // _WORD * _WORD]
-            words = view.cast("I")[:: self._stride // _WORD]
+        word = self._word
+        if self._words and len(block) >= word:
+            view = memoryview(block)[: len(block) // word * word]
+            words = view.cast(_FORMATS[word])[:: self._stride // word]
             for first in range(0, len(words), _AT_ONCE):
                 if not self._words.isdisjoint(words[first : first + _AT_ONCE]):
                     found += self._at(block, words[first : first + _AT_ONCE], first)
@@ -159,13 +195,18 @@ class _Part:
                     yield start, text, 0
 
 
-def words_of(text: bytes) -> set[int]:
-    """Every word of 4 bytes of ``text``, at whatever place."""
+def words_of(text: bytes, size: int = _WORD) -> set[int]:
+    """Every word of 4 or 8 bytes of ``text``, at whatever place."""
     words: set[int] = set()
-    for phase in range(min(_WORD, len(text))):
+    for phase in range(min(size, len(text))):
         view = memoryview(text)[phase:]
-        words.update(view[: len(view) // _WORD * _WORD].cast("I"))
+        words.update(view[: len(view) // size * size].cast(_FORMATS[size]))
     return words
+
+
+def _word(stride: int) -> int:
+    """How many bytes are looked at, every ``stride`` bytes."""
+    return _LONG_WORD if stride >= _WIDE else _WORD
 
 
 def _stride(rooms: list[int]) -> int:
@@ -178,6 +219,6 @@ def _stride(rooms: list[int]) -> int:
         )
 
     # measured, in µs per 8 KiB
-    costs = {stride: 200 / stride + one_by_one(stride + _WORD - 1) for stride in _STRIDES}
+    costs = {stride: 240 / stride + one_by_one(stride + _word(stride) - 1) for stride in _STRIDES}
     costs[0] = one_by_one(float("inf"))
     return min(costs, key=lambda stride: costs[stride])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
+_LARGE: Final = 2048  # bytes; so much to write is worth another table
 _ALL: Final = bytes(range(256))
 _STUB: Final = 7  # bytes; a beginning of fewer is looked up as it is
 
@@ -27,6 +28,7 @@ class Openings:
         self._longest = max(map(len, self._forms), default=0)
         self._stubs: frozenset[bytes] | None = None
         self._words: set[int] | None = None
+        self._inside: set[int] | None = None
         self._by_word: dict[int, list[tuple[bytes, int]]] | None = None
 
     def hold(self, block: bytes, done: int) -> int:
@@ -34,6 +36,12 @@ class Openings:
         size = len(block)
         if done == size or block[-1] not in self._within:
             return size
+        if size - done > _LARGE:  # where one begins, its words go up to the end
+            inside = self._inside
+            if inside is None:
+                inside = self._inside = words_of(b"".join(self._forms))
+            if memoryview(block)[-_WORD:].cast("I")[0] not in inside:
+                return self._stub(block, size - _WORD + 1)
         low = max(done, size - self._longest + 1)
         best = size
         for start, form in self._near(block, low):
@@ -45,14 +53,18 @@ class Openings:
                 best = start
         if best < size:
             return best
-        stubs = self._stubs
+        return self._stub(block, max(low, size - _STUB + 1))
+
+    def _stub(self, block: bytes, low: int) -> int:
+        """The same from ``low`` on, which is near the end."""
+        stubs, size = self._stubs, len(block)
         if stubs is None:
             sizes = range(1, _STUB)
             stubs = frozenset(
                 [form[:stub] for form in self._forms for stub in sizes if stub < len(form)]
             )
             self._stubs = stubs
-        for start in range(max(low, size - _STUB + 1), size):
+        for start in range(low, size):
             if block[start:] in stubs:
                 return start
         return size
@@ -93,6 +105,11 @@ class Gapped:
         # the words of four bytes that the forms hold, gaps and what looks like them left out
         self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
 
+    def within(self, end: bytes) -> bool:
+        """Whether a form may have what stands before the last line break of ``end``."""
+        squeezed = end.translate(None, gaps.SQUEEZED)[-_WORD:]
+        return len(squeezed) < _WORD or memoryview(squeezed).cast("I")[0] in self._words
+
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
         size = len(text)
@@ -107,7 +124,7 @@ class Gapped:
             if len(squeezed) < _WORD:
                 return size
         if memoryview(squeezed).cast("I")[0] not in self._words and not (
-            0 < len(text[line:][-_FEW:].strip(gaps.SQUEEZED)) < _WORD
+            0 < len(text[max(line, size - _FEW) :].strip(gaps.SQUEEZED)) < _WORD
         ):
             return size
         starts = (

@@ -19,14 +19,16 @@ _DOTS: Final = b"..."
 _ELLIPSIS: Final = "…".encode()
 _CUT: Final = b"'+"  # rich: the string was cut, and how many characters are missing
 _STARTS: Final = b".\xe2\x80'"
-_NEAR: Final = (
-    200  # bytes before the end of a block in which an ellipsis may matter to what follows
-)
+NEAR: Final = 200  # bytes before the end of a block: an ellipsis there may matter to what follows
 
 
 def has_marks(text: bytes) -> bool:
     """Whether ``text`` may have any of the marks."""
-    return 0xE2 in text or 0x2E in text or 0x27 in text
+    return (
+        (0x2E in text and _DOTS in text)
+        or (0xE2 in text and _ELLIPSIS in text)
+        or (0x27 in text and _CUT in text)
+    )
 
 
 class Shortened:
@@ -52,7 +54,7 @@ class Shortened:
                     if text.endswith(mark[:length]):
                         begun = [start for start, *_ in self._begun(text, size - length)]
                         best = min([best, *begun])
-        near = text[-_NEAR:]
+        near = text[-NEAR:]
         for mark in self._marks(near) if has_marks(near) else ():
             end = text.rfind(mark) + len(mark)
             rest = text[end:]

@@ -18,7 +18,7 @@ from credhelper.commands.run.masking.forms import (
     stripped,
 )
 from credhelper.commands.run.masking.openings import Gapped, Openings
-from credhelper.commands.run.masking.shortened import Shortened, has_marks
+from credhelper.commands.run.masking.shortened import NEAR, Shortened, has_marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ class Vocabulary:
                 return b"", (b"", following, context)
             data = data[taken:]
         block = context + held + data
+        if not held and 27 not in block and not self._found(block):
+            begin = len(context)
+            if last or self._ends_quietly(block, begin) or self._hold(block, begin) == len(block):
+                return data, (b"", (), block[-_CONTEXT:])
         ready, hold, following = self._replaced(block, len(context), last)
         if not ready:
             if not held and hold == len(block):
@@ -127,9 +131,12 @@ class Vocabulary:
 
     def _found(self, text: bytes) -> list[Found]:
         """Where forms are; the last is the leftmost, and of those the longest."""
+        places = self._literals.places(text)
+        marked = has_marks(text)
+        if not places and not marked:
+            return []
         found: list[Found] = []
         within: dict[bytes, int] = {}  # up to where one is that was found already
-        places = self._literals.places(text)
         places.sort()
         for place, form, offset in places:
             if form not in self._gaps:
@@ -139,11 +146,23 @@ class Vocabulary:
                 if pieces:
                     within[form] = pieces[-1][1]
                     found.append((pieces[0][0], pieces[0][0] - pieces[-1][1], form, pieces))
-        if has_marks(text):
+        if marked:
             for start, end, form in self._shortened.places(text):
                 found.append((start, start - end, form, [(start, end)]))
         found.sort(reverse=True)
         return found
+
+    def _ends_quietly(self, block: bytes, done: int) -> bool:
+        """Whether a look at the end of a line tells that no form begins there; False in doubt."""
+        end = block[-NEAR:]
+        return (
+            end[-1:] == b"\n"
+            and 0x2E not in end
+            and 0xE2 not in end
+            and 0x27 not in end
+            and not self._gapped.within(end)
+            and self._openings.hold(block, done) == len(block)
+        )
 
     def _hold(self, text: bytes, done: int) -> int:
         """Where the end of ``text`` starts that may become a form."""
