@@ -59,7 +59,7 @@ def test_many_blocks_of_many_kinds(size: int) -> None:
     for _ in range(200):
         literal = chance.choice(literals)
         alphabet = bytes(chance.sample(range(256), chance.randint(1, 60)))
-        noise = bytes(chance.choices(alphabet, k=chance.randint(0, 300)))
+        noise = bytes(chance.choices(alphabet, k=chance.randint(0, 300))) * chance.choice((1, 30))
         assert (len(noise), literal, 0) in search.places(noise + literal + noise)
         search.places(noise)
 

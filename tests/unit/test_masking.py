@@ -226,6 +226,22 @@ def test_a_value_cut_anywhere() -> None:
             assert masker.feed(value[cut:] + b">") == b"[credential key]>"
 
 
+@pytest.mark.parametrize("others", [{}, {"pem": PEM}], ids=["alone", "with lines"])
+@pytest.mark.parametrize("spelled_as", [KEY, KEY.hex().encode(), base64.b64encode(KEY)])
+def test_a_value_cut_at_the_end_of_much_text(others: dict[str, bytes], spelled_as: bytes) -> None:
+    masker = Masker({"key": KEY, **others})
+    for text in (b"an ordinary line of 7\n", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ%&|~`\n", b"0a1b2c\n"):
+        filler = text * 300
+        for cut in range(1, len(spelled_as)):
+            assert masker.feed(filler + spelled_as[:cut]) == filler
+            assert masker.feed(spelled_as[cut:] + b" ,\n") == b"[credential key] ,\n"
+        assert masker.feed(filler + spelled_as + filler) == filler + b"[credential key]" + filler
+    for cut in range(8, len(KEY)):
+        filler = b"[%d] worked\n" % cut * 300
+        assert masker.feed(filler + KEY[:cut] + b"\n") == filler
+        assert masker.feed(b"    " + KEY[cut:] + b"\n") == b"[credential key]\n    \n"
+
+
 def test_once_python_ends_nothing_is_held_back() -> None:
     masker = Masker({"key": KEY})
     masker.end()

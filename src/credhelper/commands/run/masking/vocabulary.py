@@ -77,11 +77,13 @@ class Vocabulary:
                 return b"", (b"", following, context)
             data = data[taken:]
         block = context + held + data
-        if not held and 27 not in block and not self._found(block):
-            begin = len(context)
-            if last or self._ends_quietly(block, begin) or self._hold(block, begin) == len(block):
-                return data, (b"", (), block[-_CONTEXT:])
-        ready, hold, following = self._replaced(block, len(context), last)
+        ready: list[bytes] = []
+        if 27 in block or self._found(block):
+            ready, hold, following = self._replaced(block, len(context), last)
+        elif last or self._ends_quietly(block, len(context)):
+            hold = len(block)
+        else:
+            hold = self._hold(block, len(context))
         if not ready:
             if not held and hold == len(block):
                 return data, (b"", (), block[-_CONTEXT:])
