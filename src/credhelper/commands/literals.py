@@ -6,9 +6,10 @@ spellings of each of up to some hundred values, in Python, where looking at sing
 the question. Two observations make it fast.
 
 A block of text lacks some bytes altogether, and asking whether ``Q`` is in 8 KiB takes 0.1 µs. A
-literal with a byte that the block lacks is not there. So it is asked for a dozen rare bytes, and
+literal with a byte that the block lacks is not there. So it is asked for twenty rare bytes, and
 for each answer there is a part of the search with the literals that are left: none of a random key
-of letters, in most lines of a log.
+of letters, in most lines of a log. Of the next block, it is enough to ask for the few bytes that
+ruled out the others in this one.
 
 What is left is sampled. Of a literal of 11 bytes, ``sk_live_4eC``, take the words of 4 bytes that
 begin at 8 successive places, ``sk_l k_li _liv live ive_ ve_4 e_4e _4eC``. However the literal
@@ -20,8 +21,8 @@ stands in a block, one of them stands at a multiple of 8:
 So only those words of the block are looked up, all at once, in one set: ``memoryview.cast`` makes
 integers of them, ``set.isdisjoint`` does the rest, and the cost does not grow with the number of
 literals. Where a word is found, ``startswith`` tells whether the literal is there. The longer the
-literals, the wider the stride: 4 to 64. Those too short for the best stride are looked for with
-``bytes.find`` one by one.
+literals, the wider the stride: 4 to 64; from 24 on, the words have 8 bytes, which stand nowhere by
+chance. Those too short for the best stride are looked for with ``bytes.find`` one by one.
 
 A literal that may have breaks within, as a key that was wrapped, is found by a piece: of one with
 twice the length, any break leaves a half whole.
