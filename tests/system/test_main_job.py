@@ -34,14 +34,27 @@ def test_no_library_takes_the_place_of_a_closed_standard_stream(machine: Machine
 
 
 # what a run imports: a new one is a conscious choice, for each costs a hundredth of the run
-OWN = """
-    audit envelope errors kernel loading name process run run.delivery run.environment run.hardening
-    run.identity run.interpreter run.launcher run.masker run.masking run.needles run.options
-    run.planning run.python run.spelling run.start script sealing secret store trust
+LIBRARY = """
+    digest envelope errors hostkey loading name process recording sealing secret store
 """.split()
-IMPORTED = {"credhelper", *(f"credhelper.{name}" for name in OWN)} | set(
-    "__future__ _ctypes _sha2 _socket atexit binascii gc io pwd resource select".split()
-)
+OF_COMMANDS = """
+    audit grants kernel literals messages metadata ordinary parts script spellings trust writers
+""".split()
+OF_RUN = """
+    delivery environment handover hardening identity interpreter launcher mounts options planning
+    python target
+""".split()
+MASKING = "forms gaps masker openings shortened vocabulary".split()
+IMPORTED = {
+    *("credhelper", "credhelper.commands", "credhelper.commands.run"),
+    "credhelper.commands.run.masking",
+    *(f"credhelper.{name}" for name in LIBRARY),
+    *(f"credhelper.commands.{name}" for name in OF_COMMANDS),
+    *(f"credhelper.commands.run.{name}" for name in OF_RUN),
+    *(f"credhelper.commands.run.masking.{name}" for name in MASKING),
+    *"__future__ _bisect _ctypes _sha2 _socket atexit binascii gc io itertools pwd".split(),
+    *"resource select".split(),
+}
 SCRIPT = """\
 # /// script
 # [tool.credhelper]
