@@ -132,7 +132,7 @@ def install() -> None:
         os.chmod(f"/usr/bin/{command}", 0o755)  # noqa: S103 # as the package installs it
     Path(PLACE).mkdir(parents=True, exist_ok=True)  # as a run before has left it
     script = Path(SCRIPT)
-    script.parent.mkdir(0o755)
+    script.parent.mkdir(0o755, exist_ok=True)
     script.write_text(REPORT)
     script.chmod(0o755)
     (script.parent / "helper.py").write_text("")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _without_what_varies(text: str) -> list[str]:
     """Lines without blanks at their ends; times, descriptors and sizes as one and the same."""
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME", text)
     text = re.sub(r"fd/\d+", "fd/N", text)
     return [re.sub(r" {2,}", "  ", line).rstrip() for line in text.splitlines() if line.strip()]
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -267,7 +268,9 @@ def test_the_environment_is_made_anew(write: Writes, decrypt_run: Runs) -> None:
         "OTHER": "x",
     }
     finished = decrypt_run("--keep-environment", "HTTPS_PROXY", str(script), env=hostile)
-    assert finished.out.splitlines() == [
+    run, *made = finished.out.splitlines()
+    assert re.fullmatch("CREDHELPER_RUN=[0-9a-f]{32}", run)  # which its children belong to
+    assert made == [
         "HOME=/root",
         "HTTPS_PROXY=http://proxy",
         "LC_ALL=C.UTF-8",

@@ -94,31 +94,6 @@ def test_without_a_journal_it_says_so_once_and_goes_on(
     )
 
 
-def test_a_journal_that_takes_nothing_is_waited_for_two_seconds(
-    sealed: Sealed, write: Writes, decrypt_run: Runs
-) -> None:
-    """A stopped systemd-journald: its socket is there, and full."""
-    sealed("my_api_key", VALUE)
-    path = Path("/run/systemd/journal/socket")
-    path.rename(path.with_name("away"))
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stopped:
-            stopped.bind(str(path))
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-                other.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    while True:
-                        other.sendto(b"x", str(path))
-            finished = decrypt_run("-c", "my_api_key", str(write("print('ran')")))
-    finally:
-        path.unlink()
-        path.with_name("away").rename(path)
-    assert finished.out == "ran\n"
-    assert finished.err == (
-        "credhelper-decrypt-run: note: not recorded in the journal: timed out\n"
-    )
-
-
 def test_a_record_arrives_whole(
     journal: Callable[[int], list[Record]],
 ) -> None:
