@@ -8,6 +8,7 @@ by what it printed, by what is written anywhere, and by whether evil code ran as
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -204,12 +205,20 @@ def test_options_of_sudo(caller: str, name: str, judge: Judge) -> None:
 
 @pytest.mark.parametrize("setting", ["noexec", "intercept"])
 def test_a_sudo_that_lets_nothing_be_executed(setting: str, judge: Judge) -> None:
-    """A rule of the site's own names what sudo was told; a drop-in of ours is not touched by it."""
+    """A drop-in of ours is not touched by it; a rule of the site's own names what sudo was told."""
     assert judge.trees
-    drop_in = grant("strict", f"Defaults:alice {setting}\n")
+    strict = f"Defaults:alice {setting}\n"
+    drop_in = grant("strict", strict)
     try:
         assert Attack(ALICE).run().status == 0
-        finished = Attack(ALICE, [*RUN, "month"]).run()  # a rule of the site's own
+        ours = Path("/etc/sudoers.d/report")
+        text = ours.read_text()
+        rule = f"/usr/bin/{' '.join(RUN)}"
+        grant("report", f"alice ALL=(root) NOPASSWD: NOSETENV: {rule}\n")
+        try:
+            finished = Attack(ALICE).run()
+        finally:
+            grant("report", text)
     finally:
         drop_in.unlink()
     assert (finished.status, finished.out) == (125, "")
