@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from credhelper.name import quoted, shown
+from credhelper.name import may_be_new, quoted, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def missing(
     meant = [closest(name, known) for name in names]
     if any(meant):
         return reason, f"did you mean {', '.join(filter(None, meant))}? {_LIST}"
-    if not wanted:
+    if not wanted or not all(map(may_be_new, names)):
         return reason, _LIST
     add = " && ".join(f"sudo credhelper add {quoted(name)}" for name in names)
     return reason, f"add {'them' if names[1:] else 'it'}: {add}; {_LIST}"

@@ -51,6 +51,11 @@ class NewName(CredentialName):
         return self.lower()
 
 
+def may_be_new(text: str) -> bool:
+    """Whether a new credential may have this name."""
+    return not _problem_of_new(text)
+
+
 def shown(text: str) -> str:
     """``text`` quoted, on one line, in ASCII and cut after 64 characters: fit for a message."""
     return ascii(text if len(text) <= 64 else text[:61] + "...")
