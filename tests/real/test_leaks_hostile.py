@@ -645,7 +645,10 @@ def test_files_without_a_size_are_read_to_their_end() -> None:
     with subprocess.Popen(
         ["/bin/sleep", "1000"], env={"TOKEN": KEY.decode(), "OTHER": "x" * 5000}
     ) as process:
-        report = look(Path(f"/proc/{process.pid}/environ"))
+        environment = Path(f"/proc/{process.pid}/environ")
+        while not environment.read_bytes():  # it is about to be executed
+            pass
+        report = look(environment)
         process.kill()
     assert {(hit.credential, hit.path) for hit in report.hits} == {
         ("my_api_key", f"/proc/{process.pid}/environ")
