@@ -117,6 +117,7 @@ def test_the_name_of_the_program() -> None:
     )
 
 
+@pytest.mark.unmeasured  # coverage brings much along
 def test_nothing_slow_comes_along() -> None:
     slow = "{'argparse', 'json', 'gettext', 're', 'typing', 'subprocess', 'shlex'}"
     assert run(f"print({slow} & set(sys.modules))").stdout == "set()\n"
