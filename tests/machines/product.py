@@ -8,6 +8,7 @@ import os
 import tarfile
 from pathlib import Path
 
+from tests.machines import roots
 from tests.machines.machine import Machine
 
 CHECKOUT = Path(__file__).parents[2]
@@ -25,6 +26,8 @@ def install(machine: Machine) -> None:
     (tests/package reads them). With CREDHELPER_FROM_CHECKOUT=1 the files of the checkout are
     copied instead: for quick turns while writing tests.
     """
+    # Python 3.15 complains of each that a .pth file names and that is not there
+    machine.run(["/usr/bin/mkdir", "-p", *roots.FEDORA_SITE.split()], check=True)
     if os.environ.get("CREDHELPER_FROM_CHECKOUT") == "1":
         _copy(machine)
         return

@@ -65,7 +65,7 @@ def test_faults_are_found_and_mended_by_their_commands(machine: Machine) -> None
         f"expired {STORE}/old",
         f"expires-soon {STORE}/soon",
         "plaintext /etc/credstore/plain",
-        "sudo-anything /etc/sudoers.d/loose: %alice",
+        "sudo-anything /etc/sudoers.d/loose: alice",
     }
     assert "2020-05-31" in found[f"expired {STORE}/old"]["evidence"] or (
         "2020-06-01" in found[f"expired {STORE}/old"]["evidence"]
