@@ -19,7 +19,7 @@ def test_declared_ones_are_there_without_decrypting_again(
     sealed: Sealed, write: Writes, decrypt_run: Runs
 ) -> None:
     path = sealed("my_api_key", VALUE)
-    sealed("other", "other-value")
+    sealed("other", "0ther-v4lue-7f")
     script = write(
         DECLARING
         + f"""\
@@ -29,7 +29,7 @@ def test_declared_ones_are_there_without_decrypting_again(
     print(sorted(os.listdir(directory)))
     print(credhelper.load("my_api_key") == os.environ["API_KEY"] == {VALUE!r})
     print(open(directory + "/my_api_key").read() == {VALUE!r})
-    print(os.environ["OTHER"] == credhelper.load("other") == "other-value")
+    print(os.environ["OTHER"] == credhelper.load("other") == "0ther-v4lue-7f")
     print(oct(os.stat(directory).st_mode), oct(os.stat(directory + "/other").st_mode))
     try:
         open(directory + "/new", "w")
