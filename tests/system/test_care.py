@@ -70,7 +70,11 @@ def test_faults_are_found_and_mended_by_their_commands(machine: Machine) -> None
     assert "2020-05-31" in found[f"expired {STORE}/old"]["evidence"] or (
         "2020-06-01" in found[f"expired {STORE}/old"]["evidence"]
     )
-    for finding in found.values():
+    # what a person has to decide: nothing is advised that could take away what is needed
+    machine.run(["/usr/bin/rm", f"{STORE}/copy", "/etc/sudoers.d/loose"], check=True)
+    for name, finding in found.items():
+        if name.startswith(("embedded-name ", "sudo-anything ")):
+            continue
         machine.run(["/usr/bin/bash", "-c", finding["mend"]], input="new-value", check=True)
     assert check(machine) == {}
 
