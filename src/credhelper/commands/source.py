@@ -70,7 +70,8 @@ class Source:
         """Removes the file, if it is still the one that was read.
 
         ``sealed`` are the credentials (by name) that hold its values: they are made durable first,
-        whoever stored them. Raises :class:`StoreFailed`; the file is there then.
+        whoever stored them. Raises :class:`StoreFailed`; the file is there then,
+        or may come back: that is said.
         """
         try:
             installing.make_durable(sealed, change)
@@ -92,7 +93,7 @@ class Source:
                 if _identity(status) != _identity(self._status):
                     raise StoreFailed("was changed meanwhile", "remove it by hand", self.path)
                 os.unlink(self._name, dir_fd=directory)
-                os.fsync(directory)
+                self._sync(directory)
             finally:
                 os.close(directory)
         except OSError as error:
@@ -101,6 +102,16 @@ class Source:
             raise StoreFailed(
                 f"cannot be removed: {error.strerror}",
                 "the credential is sealed; remove the file by hand",
+                self.path,
+            ) from None
+
+    def _sync(self, directory: int) -> None:
+        try:
+            os.fsync(directory)
+        except OSError as error:
+            raise StoreFailed(
+                f"is removed, but may come back with a power failure: {error.strerror}",
+                "the credential is sealed; look at the disk, then at the path",
                 self.path,
             ) from None
 
