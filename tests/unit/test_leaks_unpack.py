@@ -12,6 +12,7 @@ import lzma
 import random
 import struct
 import subprocess
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -117,9 +118,13 @@ def in_pdf(data: bytes) -> bytes:
 
 
 def zstd(data: bytes) -> bytes:
-    return subprocess.run(
-        ["/usr/bin/zstd", "-qc"], input=data, capture_output=True, check=True
-    ).stdout
+    if sys.version_info >= (3, 14):
+        from compression.zstd import compress
+
+        return compress(data)
+    from zstandard import ZstdCompressor
+
+    return ZstdCompressor().compress(data)
 
 
 def loose_object(data: bytes) -> bytes:
