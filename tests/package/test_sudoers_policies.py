@@ -302,7 +302,8 @@ def test_each_has_a_drop_in_of_their_own_that_can_be_revoked(jobs: Machine) -> N
     assert done.returncode == 0
     assert sudo(jobs, *PINNED) == sudo(jobs, *PINNED, user="bob") == RAN
     listed = credhelper_sudoers(jobs).stdout
-    assert f"alice, bob: {REPORT} with my_api_key\n" in listed
+    for user in ("alice", "bob"):
+        assert f"{user}: {REPORT} with my_api_key\n" in listed
     credhelper_sudoers(jobs, REPORT, "--user", "bob", "--revoke")
     assert refused_by_sudo(jobs, *PINNED, user="bob")
     assert sudo(jobs, *PINNED) == RAN
@@ -370,8 +371,7 @@ def test_a_script_is_no_pattern_for_others(jobs: Machine, name: str) -> None:
         ([REPORT, "--user", "nobody-has-this"], 2, "there is no user nobody-has-this"),
         ([REPORT, "--user", "%ops"], 2, "is no name of a user or group"),
         ([REPORT, "--user", "alice\nbob ALL=(ALL) NOPASSWD: ALL"], 2, "is no name"),
-        ([REPORT], 2, "--group"),
-        ([REPORT, "--group", "ops", "--user", "alice"], 2, "--user"),
+        ([REPORT], 2, "nobody is named"),
     ],
     ids=str,
 )
