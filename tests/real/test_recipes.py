@@ -71,7 +71,9 @@ def test_curl(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, ser
     sealed("my_api_key", VALUE)
     script = write(recipe("curl").replace("https://api.example.com", server.url), "curl.sh")
     finished = decrypt_run(str(script))
-    assert (finished.status, finished.out, finished.err) == (0, "", "")
+    assert (finished.status, finished.out) == (0, "")
+    assert "note: what sh writes is not masked" in finished.err
+    assert VALUE not in finished.err
     assert server.headers == [f"Bearer {VALUE}"]
 
 
