@@ -18,6 +18,8 @@ LEAST: Final = 8  # bytes of a beginning or an end
 _DOTS: Final = b"..."
 _ELLIPSIS: Final = "…".encode()
 _CUT: Final = b"'+"  # rich: the string was cut, and how many characters are missing
+_MANY_DOTS: Final = b"." * (LEAST + len(_DOTS) + LEAST)
+_ROW: Final = 4096  # bytes
 _STARTS: Final = b".\xe2\x80'"
 NEAR: Final = 200  # bytes before the end of a block: an ellipsis there may matter to what follows
 
@@ -43,6 +45,9 @@ class Shortened:
             place = text.find(mark)
             while place >= 0:
                 yield from self._around(text, place, place + len(mark))
+                if place >= LEAST and text.startswith(_MANY_DOTS, place - LEAST):
+                    row = text[place : place + _ROW]  # no form is beside those within
+                    place += len(row) - len(row.lstrip(b".")) - LEAST - len(mark)
                 place = text.find(mark, place + 1)
 
     def hold(self, text: bytes, done: int) -> int:
