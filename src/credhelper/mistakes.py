@@ -6,6 +6,7 @@ Imported where something went wrong already, so that it may be slow.
 
 from __future__ import annotations
 
+import os
 import re
 
 from credhelper.name import may_be_new, quoted, shown
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 REISSUE: Final = (
     "it is now in the shell's history and in sudo's log: have a new one issued, "
-    "and type that at the prompt"
+    "and type that at the prompt of: sudo credhelper put NAME"
 )
 
 # what issuers begin their tokens with
@@ -41,6 +42,28 @@ def closest(word: str, known: Iterable[str]) -> str:
         default=(0.0, ""),
     )
     return name if best >= _CLOSE else ""
+
+
+def closest_file(path: str) -> str:
+    """The path beside ``path`` that was most likely meant; empty where none is close."""
+    directory, name = os.path.split(path)
+    try:
+        there = os.listdir(directory or ".")
+    except OSError:
+        return ""
+    meant = closest(name, there)
+    return os.path.join(directory, meant) if meant else ""
+
+
+def closest_program(word: str, path: str) -> str:
+    """The program in ``path`` (as in ``$PATH``) that was most likely meant; empty for none."""
+    found: set[str] = set()
+    for directory in path.split(":"):
+        try:
+            found.update(os.listdir(directory))
+        except OSError:
+            continue
+    return closest(word, sorted(found))
 
 
 def is_value_like(text: str) -> bool:

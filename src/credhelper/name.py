@@ -102,4 +102,6 @@ def _way_out(text: str) -> str:
                 "the file name is the embedded name, which scripts and units use: "
                 f"leave the ending off{advice}"
             )
-    return "use letters, digits, '.', '_', '-' and '@', such as my_api_key"
+    close = "".join(c if c in _CHARACTERS else "_" for c in text).strip("._-")[:64]
+    example = close if close and not _problem_of_new(close) else "my_api_key"
+    return f"use letters, digits, '.', '_', '-' and '@', such as {example}"

@@ -231,7 +231,7 @@ SOURCES: list[tuple[str, Callable[[Path], object], str]] = [
     ("missing", lambda _: None, "cannot be read: No such file or directory"),
     ("link", lambda path: path.symlink_to("/etc/hostname"), "is a symbolic link"),
     ("dangling", lambda path: path.symlink_to("nowhere"), "is a symbolic link"),
-    ("directory", lambda path: path.mkdir(), "is not a regular file"),
+    ("directory", lambda path: path.mkdir(), "is a directory"),
     ("socket", lambda path: bound(path), "is not a regular file"),
     ("device", lambda path: os.mknod(path, 0o20600, os.makedev(1, 5)), "is not a regular file"),
     ("large", lambda path: path.write_bytes(bytes((1 << 20) + 1)), "has 1048577 bytes"),

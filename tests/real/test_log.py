@@ -204,7 +204,7 @@ def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -
     assert finished.status == 2
     assert finished.err.splitlines() == [
         "credhelper: error: --since: Failed to parse timestamp: sometime",
-        "credhelper: hint: write it as in systemd.time(7), such as -1d",
+        "credhelper: hint: write it as in systemd.time(7), such as --since=-1d or --since=today",
     ]
 
 

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import STORE, Record, Runs
+from tests.real import mistakes
+from tests.real.conftest import STORE, Finished, Record, Runs
+from tests.real.mistakes import Mistake
 from tests.real.running import Writes
 
 pytest_plugins = ("tests.real.runner_fixtures",)
@@ -22,27 +27,60 @@ def there(sealed: Callable[..., Path], write: Writes) -> Path:
     return write("print('ran')", "report.py")
 
 
+@pytest.fixture
+def typed(credhelper: Runs, decrypt_run: Runs, scratch: Path) -> Callable[[str], Finished]:
+    """``typed(line)`` runs what a person types, with a value to read where there is one."""
+
+    def run(line: str) -> Finished:
+        program, *words = shlex.split(line)
+        if program == "credhelper":
+            return credhelper(*words, cwd=scratch, input="API_KEY=dummy-0123456789abcdef\n")
+        if program == "credhelper-decrypt-run":
+            return decrypt_run(*words, cwd=scratch)
+        finished = subprocess.run([program, *words], cwd=scratch, capture_output=True, check=False)
+        return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+    return run
+
+
+@pytest.mark.parametrize("mistake", mistakes.mistakes(), ids=lambda mistake: mistake.typed)
+def test_following_the_hint_solves_it(
+    mistake: Mistake, typed: Callable[[str], Finished], write: Writes
+) -> None:
+    shutil.rmtree("/etc/credhelper", ignore_errors=True)
+    mistakes.set_up(write)
+    finished = typed(mistake.typed)
+    speaker = mistake.typed.split()[0]
+    assert finished.err.splitlines() == [
+        f"{speaker}: error: {mistake.error}",
+        f"{speaker}: hint: {mistake.hint}",
+    ]
+    assert (finished.status, finished.out) == (mistake.status, "")
+    assert mistakes.ungiven(mistake) == []
+    for command in mistake.then:
+        followed = typed(command)
+        assert followed.status == 0, followed.err
+        assert ": error: " not in followed.err
+    if mistake.then[-1].startswith("credhelper-decrypt-run") and "--" not in mistake.then[-1]:
+        assert followed.out == "ran\n"
+
+
 @pytest.mark.parametrize(
-    ("argv", "hint"),
+    ("line", "told"),
     [
-        (["-c", "my_api_kye", "report.py"], "did you mean my_api_key?"),
-        (["-c", "my-api-key", "report.py"], "did you mean my_api_key?"),
-        (["-e", "my_api_key=API_KEY", "report.py"], "did you mean -e API_KEY=my_api_key?"),
-        (["-e", "my_api_key", "report.py"], "write it as -e API_KEY=my_api_key"),
-        (["-c", "report.py"], "-c takes a credential's name before it: -c my_api_key report.py"),
-        (["--credentials", "my_api_key", "report.py"], "did you mean --credential?"),
-        (["--dryrun", "report.py"], "did you mean --dry-run?"),
-        (["-c", "stripe_key", "report.py"], "add it: sudo credhelper add stripe_key"),
+        ("credhelper log my_api_kye", "hint: did you mean my_api_key?"),
+        ("credhelper allow my_api_kye --script report.py", "hint: did you mean my_api_key?"),
+        ("credhelper-decrypt-run report.py -c my_api_key", "did you mean -c my_api_key before it?"),
+        ("credhelper-decrypt-run -c my_api_key echo {my_api_kye}", "did you mean {my_api_key}?"),
     ],
 )
-def test_the_runner(
-    argv: list[str], hint: str, there: Path, decrypt_run: Runs, scratch: Path
+def test_what_may_be_meant_otherwise_is_noted(
+    line: str, told: str, there: Path, typed: Callable[[str], Finished]
 ) -> None:
     assert there.exists()
-    finished = decrypt_run(*argv, cwd=scratch)
-    assert finished.status == 125
-    _, told = finished.err.splitlines()
-    assert told.startswith(f"credhelper-decrypt-run: hint: {hint}")
+    finished = typed(line)
+    assert finished.status == 0
+    assert told in finished.err
 
 
 @pytest.mark.parametrize(
@@ -67,34 +105,6 @@ def test_the_runner_repeats_and_records_no_value(
     assert finished.status == 125
     assert VALUE not in finished.err + str(machine_records)
     assert "history" in finished.err or argv == ["-e", VALUE, "report.py"]
-
-
-@pytest.mark.parametrize(
-    ("argv", "hint"),
-    [
-        (["lst"], "did you mean list?"),
-        (["ls"], "did you mean list?"),
-        (["rm", "my_api_key"], "did you mean remove?"),
-        (["get", "my_api_key"], "a value is not shown: run a script with it"),
-        (["run", "x.py"], "that is credhelper-decrypt-run"),
-        (["list", "--verfy"], "did you mean --verify?"),
-        (["list", "--jsn"], "did you mean --json?"),
-        (["remove", "my_api_kye", "--yes"], "did you mean my_api_key?"),
-        (["rotate", "my_api_kye"], "did you mean my_api_key?"),
-        (["reseal", "my_api_kye"], "did you mean my_api_key?"),
-        (["check", "my_api_kye"], "did you mean my_api_key?"),
-        (["leaks", "--select", "my_api_kye"], "did you mean my_api_key?"),
-        (["add"], "sudo credhelper add my_api_key"),
-        (["--verify", "list"], "sudo credhelper list --verify"),
-    ],
-)
-def test_credhelper(argv: list[str], hint: str, there: Path, credhelper: Runs) -> None:
-    assert there.exists()
-    finished = credhelper(*argv)
-    assert finished.status in (1, 2)
-    _, told = finished.err.splitlines()
-    assert hint in told
-    assert [path.name for path in STORE.iterdir()] == ["my_api_key"]
 
 
 @pytest.mark.parametrize(

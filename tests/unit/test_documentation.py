@@ -13,8 +13,9 @@ import pytest
 import credhelper
 from credhelper import errors
 from credhelper.commands import audit
-from credhelper.commands.cli.usage import VERBS, build_parser
+from credhelper.commands.cli.usage import build_parser
 from credhelper.commands.run import options as runner
+from credhelper.commands.verbs import VERBS
 
 TOP = Path(__file__).parents[2]
 HELP = {"-h", "--help"}

@@ -171,7 +171,7 @@ def test_settings_are_taken_where_they_are_asked_for() -> None:
     ("source", "why", "hint"),
     [
         (b"DEBUG=true\n", "no secrets, but settings", "--all"),
-        (b"KEY=op://a/b/c\n", "KEY refer", "op inject"),
+        (b"KEY=op://a/b/c\n", "manager's: KEY", "op inject"),
     ],
 )
 def test_nothing_is_left(source: bytes, why: str, hint: str) -> None:

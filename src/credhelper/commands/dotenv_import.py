@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from dotenv.parser import parse_stream
 
+from credhelper import mistakes
 from credhelper.commands import metadata, ordinary
 from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
 from credhelper.name import NewName, shown
@@ -96,10 +97,7 @@ def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = 
             notes.append(f"line {line}: {variable} holds ${{...}}, which is kept as it stands")
         items[variable] = Item(variable, _name(variable, line), line, value.encode())
     if unmatched:
-        raise UsageError(
-            f"the file has no {', '.join(map(shown, sorted(unmatched)))}",
-            "--select takes names of variables, or of the credentials that they become",
-        )
+        raise _not_there(sorted(unmatched), {variable for variable, _, _ in _bindings(source)})
     if not items:
         raise _nothing_left(settings, references)
     _refuse_twins(items.values())
@@ -108,10 +106,18 @@ def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = 
     return Plan(tuple(items.values()), tuple(notes), leaves_values, *left_out)
 
 
+def _not_there(selected: Sequence[str], variables: Collection[str]) -> UsageError:
+    meant = [mistakes.closest(name, variables) for name in selected]
+    hint = "--select takes names of variables, or of the credentials that they become"
+    if all(meant):
+        hint = f"did you mean --select {','.join(meant)}?"
+    return UsageError(f"the file has no {', '.join(map(shown, selected))}", hint)
+
+
 def _nothing_left(settings: Collection[str], references: Collection[str]) -> InvalidValue:
     if references:
-        what = f"{', '.join(sorted(references))} refer to another manager's values"
-        return InvalidValue(f"the file has no values: {what}", FILL_IN)
+        what = "the file has no values, but references to another manager's"
+        return InvalidValue(f"{what}: {', '.join(sorted(references))}", FILL_IN)
     if settings:
         return InvalidValue("the file has no secrets, but settings", "to take them too: --all")
     return InvalidValue("the file has no values", "it is to hold lines such as API_KEY=...")

@@ -91,7 +91,10 @@ def _entries(since: str, newest: int) -> list[dict[str, object]]:
     if found.returncode:
         reason = found.stderr.decode("ascii", "replace").strip()
         if since and "timestamp" in reason:
-            raise UsageError(f"--since: {reason}", "write it as in systemd.time(7), such as -1d")
+            raise UsageError(
+                f"--since: {reason}",
+                "write it as in systemd.time(7), such as --since=-1d or --since=today",
+            )
         raise CredentialError(f"journalctl failed: {reason}", "see journalctl(1)")
     return [json.loads(line) for line in found.stdout.splitlines()]
 

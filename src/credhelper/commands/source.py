@@ -13,6 +13,7 @@ import stat
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 
+from credhelper import mistakes
 from credhelper.commands import installing
 from credhelper.errors import CredentialError, InvalidValue, StoreFailed
 from credhelper.sealing import MAXIMUM_VALUE_BYTES
@@ -153,9 +154,12 @@ def _walk(path: str) -> tuple[int, set[int]]:
 
 def _require_ordinary(path: str, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
-        raise InvalidValue("is a symbolic link", "give the path of the file itself", path)
+        hint = f"give the path of the file itself: {quote(os.path.realpath(path))}"
+        raise InvalidValue("is a symbolic link", hint, path)
+    if stat.S_ISDIR(status.st_mode):
+        raise InvalidValue("is a directory", "give the path of a file in it", path)
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidValue("is not a regular file", "to read a pipe: --stdin", path)
+        raise InvalidValue("is not a regular file", "give the path of one, or of a pipe", path)
     if status.st_size > MAXIMUM_VALUE_BYTES:
         limit = f"systemd's limit is {MAXIMUM_VALUE_BYTES}"
         raise InvalidValue(f"has {status.st_size} bytes", limit, path)
@@ -163,7 +167,9 @@ def _require_ordinary(path: str, status: os.stat_result) -> None:
 
 def _unreadable(path: str, error: OSError) -> InvalidValue:
     reason = f"cannot be read: {error.strerror}"
-    return InvalidValue(reason, "look at the path and its mode", path)
+    meant = mistakes.closest_file(path) if isinstance(error, FileNotFoundError) else ""
+    hint = f"did you mean {quote(meant)}?" if meant else "look at the path and its mode"
+    return InvalidValue(reason, hint, path)
 
 
 def _same_file(one: os.stat_result, other: os.stat_result) -> bool:

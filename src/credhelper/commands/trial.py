@@ -8,6 +8,7 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from credhelper import mistakes
 from credhelper.commands import kernel, messages
 from credhelper.commands.run import delivery
 from credhelper.errors import CredentialError, UsageError
@@ -29,7 +30,9 @@ def words(command: str) -> list[str]:
         raise UsageError(f"--test: {str(error).lower()}", "quote it as in a shell") from None
     program = shutil.which(split[0]) if split else None
     if not program:
-        raise UsageError("--test: there is no such program", "give its path")
+        meant = mistakes.closest_program(split[0], os.defpath) if split else ""
+        hint = f"did you mean {meant}?" if meant else "give its path"
+        raise UsageError("--test: there is no such program", hint)
     return [os.path.abspath(program), *split[1:]]
 
 

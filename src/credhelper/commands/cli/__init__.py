@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from credhelper.commands import directory, installing, messages, signals
-from credhelper.commands.cli.usage import module, needs_root, parse
+from credhelper.commands.cli.meant import needs_root
+from credhelper.commands.cli.usage import module, parse
 from credhelper.commands.run import hardening
 from credhelper.commands.sudoers import DIRECTORY as DROP_INS
 from credhelper.errors import CredentialError, NotPermitted

@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import store
+from credhelper import mistakes, store
 from credhelper.commands import grants, messages, placing, trust
+from credhelper.commands.cli import meant, terminal
 from credhelper.commands.grants import Grant
 from credhelper.errors import CredentialError, ScriptNotFound, Untrusted, UsageError
 from credhelper.name import CredentialName
@@ -43,7 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Shows, allows or revokes."""
     if not arguments.name:
         if arguments.script or arguments.group or arguments.revoke or arguments.any:
-            raise UsageError("no credential is named", "credhelper allow NAME --script PATH")
+            words = ["sudo", "credhelper", "allow", "my_api_key", "--script"]
+            words.append(arguments.script or "/opt/jobs/report.py")
+            raise UsageError("no credential is named", f"such as: {terminal.command(words)}")
         return _show(_named())
     name = CredentialName(arguments.name)
     path = Path(grants.DIRECTORY, name)
@@ -55,7 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _show([name])
     if not arguments.script:
         if arguments.group or arguments.revoke:
-            raise UsageError("no script is given", f"credhelper allow {name} --script PATH")
+            words = ["sudo", "credhelper", "allow", name, "--script", "/opt/jobs/report.py"]
+            words += ["--group", arguments.group] if arguments.group else []
+            words += ["--revoke"] if arguments.revoke else []
+            raise UsageError("no script is given", f"such as: {terminal.command(words)}")
         return _show([name])
     there = grants.of(name) or []
     if arguments.revoke:
@@ -87,7 +93,7 @@ def _with(there: list[Grant], script: str, group: str) -> list[Grant]:
         try:
             grp.getgrnam(group)
         except KeyError:
-            raise UsageError(f"there is no group {group}", "see getent group") from None
+            raise meant.unknown("group", group) from None
         if " " in group:
             raise CredentialError(f"the group {group!a} cannot be named here", "take another")
     new = Grant(script, group)
@@ -120,7 +126,8 @@ def _show(names: list[str]) -> int:
         else:
             messages.say(f"{name}: {messages.one_line(summary(allowed))}")
         if not _is_stored(name):
-            messages.note(f"there is no credential {name}", f"sudo credhelper add {name}")
+            reason, hint = mistakes.missing([name], store.known())
+            messages.note(reason, hint)
     if not names:
         messages.note(
             "every credential is for every script", "sudo credhelper allow NAME --script PATH"

@@ -60,7 +60,10 @@ def tell_units(name: str, *, restart: bool) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError("takes a number of seconds, such as --wait=30")
     return seconds

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     piped = stream.read(arguments.file)
     source = Source(arguments.file) if piped is None else None
     if arguments.delete_source and not source:
-        raise UsageError("--delete-source goes with a file", "there is none to delete")
+        raise UsageError("--delete-source goes with a file", "leave it out: a pipe leaves nothing")
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
     content = source.value if source else piped or b""
     plan = dotenv_import.plan(content, selected, only_secrets=not arguments.all)

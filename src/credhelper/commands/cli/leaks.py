@@ -103,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
             report = search(paths, sought, watch.show, only_staged=arguments.staged)
     except OSError as error:
         absent = sought.shown(os.fsencode(error.filename or ""))[0]
-        raise UsageError(f"{absent}: {(error.strerror or '').lower()}", "name a tree") from None
+        raise UsageError(
+            f"{absent}: {(error.strerror or '').lower()}", "name a tree that is there"
+        ) from None
     finally:
         watch.clear()
     if baseline:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from credhelper import mistakes, store
 from credhelper.commands import messages, records
 from credhelper.commands.cli import terminal
-from credhelper.errors import UsageError
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from credhelper.commands.records import Record
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "journal, and those of the kernel's audit that the journal lacks.",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="only of this credential")
-    parser.add_argument("-n", "--lines", metavar="COUNT", type=int, help="only the newest")
+    parser.add_argument("-n", "--lines", metavar="COUNT", type=_count, help="only the newest")
     parser.add_argument("--since", metavar="TIME", default="", help="as in systemd.time(7)")
     parser.add_argument("--user", metavar="USER", help="only what this user did")
     parser.add_argument("--script", metavar="PATH", help="only of this script")
@@ -41,8 +41,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the records."""
-    if arguments.lines is not None and arguments.lines < 1:
-        raise UsageError("-n takes a number of records", "such as -n 20")
     name = None if arguments.name is None else CredentialName(arguments.name)
     script = os.path.realpath(arguments.script) if arguments.script else ""
     found = [
@@ -60,8 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
         rows = [_row(record, wide=wide) for record in found]
         terminal.table(_HEADINGS, rows, padded=False, paged=not arguments.no_pager)
     else:
-        messages.note("there are no records of that")
+        meant = mistakes.closest(name, store.known()) if name else ""
+        hint = f"did you mean {meant}?" if meant and meant != name else ""
+        messages.note("there are no records of that", hint)
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("takes a number of records, such as -n 20")
+    return int(text)
 
 
 def _row(record: Record, *, wide: bool) -> tuple[str, ...]:

@@ -89,8 +89,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Does what is needed; raises what keeps it from that."""
-    if bool(arguments.set) == bool(arguments.name):
-        raise UsageError("put what?", "give a name, or --set and JSON on standard input")
+    if arguments.set and arguments.name:
+        raise UsageError("--set takes its names from standard input", f"leave {arguments.name} out")
+    if not arguments.set and not arguments.name:
+        example = "such as: sudo credhelper put my_api_key"
+        raise UsageError("put what?", f"{example}; or give --set, and JSON on standard input")
     source = None
     if arguments.set:
         wanted = _read_set(arguments)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credhelper import envelope, store
 from credhelper.commands import audit, expiry, installing, messages, units
 from credhelper.commands.cli import add, binding, changing
-from credhelper.errors import NullKeyRefused
+from credhelper.errors import CredentialExists, NullKeyRefused
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     old = store.read_written(arguments.name)
     new = add.checked_name(arguments.new)
     if store.present(new):
-        raise installing.already_there(new)
+        raise CredentialExists(f"there is a credential {new} already", "choose another name")
     if envelope.binding(old.blob) is envelope.NULL:
         raise NullKeyRefused(
             "is sealed with the null key",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import messages, placing, program, sudoers
 from credhelper.commands.check import sudoers as asked
-from credhelper.commands.cli import terminal
+from credhelper.commands.cli import meant, terminal
 from credhelper.commands.cli.allow import root_owned
 from credhelper.commands.sudoers import Grant
 from credhelper.errors import CredentialError, UsageError
@@ -62,7 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     people += [("user", name) for name in arguments.user]
     if not arguments.script:
         if people or arguments.install or arguments.revoke:
-            raise UsageError("no script is given", "credhelper sudoers SCRIPT --group GROUP")
+            who = [word for kind, name in people for word in (f"--{kind}", name)]
+            who = who or ["--group", "wheel"]
+            words = ["sudo", "credhelper", "sudoers", "/opt/jobs/report.py", *who]
+            raise UsageError("no script is given", f"such as: {terminal.command(words)}")
         return _list()
     if arguments.revoke:
         return _revoke(os.path.realpath(arguments.script), people)
@@ -149,8 +152,7 @@ def _require_known(grant: Grant) -> None:
             grp.getgrnam(grant.group) if grant.group else pwd.getpwnam(grant.user)
         return
     kind, name = ("group", grant.group) if grant.group else ("user", grant.user)
-    database = "group" if grant.group else "passwd"
-    raise UsageError(f"there is no {kind} {name}", f"see getent {database}")
+    raise meant.unknown(kind, name)
 
 
 def _require_accepted(text: bytes) -> None:

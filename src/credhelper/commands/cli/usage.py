@@ -1,78 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The command line's grammar: the verbs in groups, and what a mistaken one was meant to be."""
+"""The command line's grammar: the verbs in groups. ``meant`` says what a mistaken one may be."""
 
 from __future__ import annotations
 
 import argparse
-import re
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from credhelper import mistakes
 from credhelper.commands import messages
-from credhelper.commands.cli import terminal
+from credhelper.commands.cli import meant
+from credhelper.commands.verbs import GROUPS, VERBS
 from credhelper.commands.version import VERSION
 from credhelper.errors import UsageError
-from credhelper.name import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GROUPS: Final = {
-    "values": ("add", "put", "rotate", "rename", "remove", "import"),
-    "scripts": ("new",),
-    "what is there": ("list", "log", "check", "leaks", "report"),
-    "the machine": ("reseal", "sudoers", "allow"),
-}
-VERBS: Final = tuple(verb for verbs in GROUPS.values() for verb in verbs)
-
-# what other tools call it
-_OTHER_WORDS: Final = (
-    {
-        "ls": "did you mean list?",
-        "show": "did you mean list?",
-        "rm": "did you mean remove?",
-        "delete": "did you mean remove?",
-        "del": "did you mean remove?",
-        "set": "did you mean put?",
-        "update": "did you mean rotate?",
-        "edit": "did you mean rotate?",
-        "mv": "did you mean rename?",
-        "move": "did you mean rename?",
-        "init": "did you mean new?",
-        "create": "did you mean add?",
-        "insert": "did you mean add?",
-        "encrypt": "did you mean add?",
-        "help": "did you mean --help?",
-        "version": "did you mean --version?",
-        "audit": "did you mean log?",
-        "history": "did you mean log?",
-        "scan": "did you mean leaks?",
-        "doctor": "did you mean check?",
-    }
-    | dict.fromkeys(
-        ("get", "cat", "decrypt", "read", "print"),
-        "a value is not shown: run a script with it, sudo credhelper-decrypt-run -c NAME SCRIPT",
-    )
-    | dict.fromkeys(
-        ("run", "exec"),
-        "that is credhelper-decrypt-run: sudo credhelper-decrypt-run -c NAME SCRIPT",
-    )
-)
-_EXAMPLES: Final = {
-    "add": "add my_api_key",
-    "put": "put my_api_key",
-    "rotate": "rotate my_api_key",
-    "remove": "remove my_api_key",
-    "rename": "rename my_api_key openai_key",
-    "new": "new report.py my_api_key",
-    "import": "import .env",
-    "sudoers": "sudoers /opt/jobs/report.py --group wheel",
-    "allow": "allow my_api_key --script /opt/jobs/report.py",
-}
-# what takes a value, and never on its command line
-_TAKES_VALUE: Final = frozenset({"add", "put", "rotate"})
 _EPILOG: Final = """\
 examples:
   sudo credhelper add my_api_key
@@ -93,12 +38,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        verb = self.prog.rpartition(" ")[2]
-        parts = re.split(r"""('[^']*'|"[^"]*"|\S+)""", message)
-        if any(map(mistakes.is_value_like, (part.strip("'\"") for part in parts))):
-            raise a_value_on_the_command_line(verb)
-        example = f"such as: sudo credhelper {_EXAMPLES[verb]}; " if verb in _EXAMPLES else ""
-        raise UsageError(message, f"{example}see {self.prog} --help")
+        raise meant.refused(self.prog.rpartition(" ")[2], message)
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
         messages.say(message, end="")
@@ -143,12 +83,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.print_help()
         raise SystemExit(UsageError.exit_code)
     if word and word not in VERBS:
-        raise _no_verb(word)
+        raise meant.no_verb(arguments, word, VERBS)
     parsed, rest = parser.parse_known_args(arguments)
     if rest:
-        raise _left_over(parser, parsed.verb, rest, arguments)
-    if parsed.verb in _TAKES_VALUE and mistakes.is_value_like(parsed.name or ""):
-        raise a_value_on_the_command_line(parsed.verb)
+        options = list(_verbs(parser).choices[parsed.verb]._option_string_actions)
+        raise meant.left_over(parsed.verb, rest, arguments, options)
+    if parsed.verb in meant.TAKES_VALUE and mistakes.is_value_like(parsed.name or ""):
+        raise meant.a_value(parsed.verb)
     return parsed
 
 
@@ -157,47 +98,6 @@ def module(verb: str) -> ModuleType:
     return import_module(
         f"credhelper.commands.cli.{verb.replace('import', 'import_').replace('list', 'list_')}"
     )
-
-
-def needs_root(arguments: Sequence[str]) -> str:
-    """The hint for who is not root: the command to type, but for a value that stands in it."""
-    if any(map(mistakes.is_value_like, arguments)):
-        return mistakes.REISSUE
-    return terminal.command(["sudo", "credhelper", *arguments])
-
-
-def a_value_on_the_command_line(verb: str) -> UsageError:
-    """The error for what looks like a value among the words of ``verb``, and repeats none."""
-    return UsageError(f"{verb}: a value does not belong on a command line", mistakes.REISSUE)
-
-
-def _no_verb(word: str) -> UsageError:
-    if mistakes.is_value_like(word):
-        return a_value_on_the_command_line("credhelper")
-    meant = mistakes.closest(word, VERBS)
-    hint = _OTHER_WORDS.get(word) or (f"did you mean {meant}?" if meant else "")
-    return UsageError(f"there is no verb {shown(word)}", hint or "see credhelper --help")
-
-
-def _left_over(
-    parser: argparse.ArgumentParser, verb: str, rest: list[str], arguments: Sequence[str]
-) -> UsageError:
-    """The error for the words that nothing takes. Those of a value are not repeated."""
-    options = list(_verbs(parser).choices[verb]._option_string_actions)
-    first = rest[0].partition("=")[0]
-    if verb in _TAKES_VALUE and any(not word.startswith("-") for word in rest):
-        return a_value_on_the_command_line(verb)
-    if any(map(mistakes.is_value_like, rest)):
-        return a_value_on_the_command_line(verb)
-    if first in options:  # before the verb
-        others = [word for word in arguments if word not in (verb, rest[0])]
-        words = ["sudo", "credhelper", verb, rest[0], *others]
-        return UsageError(f"{first} stands after the verb", terminal.command(words))
-    if not first.startswith("-"):
-        return UsageError(f"{verb} does not take {shown(first)}", f"see credhelper {verb} --help")
-    meant = mistakes.closest(first, [option for option in options if option.startswith("--")])
-    hint = f"did you mean {meant}?" if meant else f"see credhelper {verb} --help"
-    return UsageError(f"{verb} has no option {shown(first)}", hint)
 
 
 def _verbs(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[_Parser]:

@@ -39,13 +39,15 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
     """
     name = arguments.name
     if arguments.delete_source and not arguments.from_file:
-        raise UsageError("--delete-source goes with --from-file", "there is no file to delete")
+        raise UsageError("--delete-source goes with --from-file", "leave it out, or give the file")
     source = None
     exact = arguments.exact
     if arguments.from_file and (piped := stream.read(arguments.from_file)) is not None:
         value, exact = piped, True
         if arguments.delete_source:
-            raise UsageError("--delete-source goes with a file", "there is none to delete")
+            raise UsageError(
+                "--delete-source goes with a file", "leave it out: a pipe leaves nothing"
+            )
     elif arguments.from_file:
         source = Source(arguments.from_file)
         value, exact = source.value, True

@@ -15,7 +15,13 @@ from credhelper import sealing, store
 from credhelper.commands import grants, messages, metadata, trust
 from credhelper.commands.run import hardening, identity, options, target
 from credhelper.commands.run.options import Options
-from credhelper.errors import CredentialError, CredentialNotFound, RunnerFailed, Untrusted
+from credhelper.errors import (
+    CredentialError,
+    CredentialNotFound,
+    RunnerFailed,
+    ScriptNotFound,
+    Untrusted,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +126,10 @@ def _first(
     for error in failed.values():
         if not isinstance(error, CredentialNotFound):
             return error
+    from credhelper.commands.run import meant
+
     missing = store.missing(list(failed))
+    missing.hint = meant.names(failed) or missing.hint
     for variable, name in variables.items():
         if name in failed and variable in store.known():
             missing.hint = f"did you mean -e {name}={variable}?"
@@ -165,6 +174,10 @@ def _fail(error: CredentialError, chosen: Options) -> NoReturn:
 
     if isinstance(error, Untrusted) and error.moved:
         error.hint += f" && {options.with_script(sys.argv[1:], chosen, error.moved)}"
+    if isinstance(error, ScriptNotFound):
+        from credhelper.commands.run import meant
+
+        error.hint = meant.script(chosen, identity.invoking_uid(os.environ)) or error.hint
     messages.error(error)
     target = chosen.target
     chosen.forget_values()

@@ -83,6 +83,12 @@ def _with_paths(argument: str, names: Mapping[str, bytes]) -> str:
 
     def path(match: re.Match[str]) -> str:
         name = match[1]
-        return f"{os.environ['CREDENTIALS_DIRECTORY']}/{name}" if name in names else match[0]
+        if name in names:
+            return f"{os.environ['CREDENTIALS_DIRECTORY']}/{name}"
+        if names:
+            from credhelper.commands.run import meant
+
+            meant.tell_of_close(name, names)
+        return match[0]
 
     return re.sub(r"\{([A-Za-z0-9._@-]+)\}", path, argument)

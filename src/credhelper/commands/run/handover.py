@@ -40,6 +40,10 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
             f"{plan.script.path} declares no credentials, and none is given",
             "declare them in its comments, or give -c NAME before it",
         )
+    if not plan.names and "-c" in plan.options.arguments:
+        from credhelper.commands.run import meant
+
+        meant.tell_of_options_after(plan.options.arguments)
     delivery.check_variables(plan.variables, values)
     run = os.urandom(16).hex()
     record = _record(plan, digest, run)

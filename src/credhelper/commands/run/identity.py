@@ -43,7 +43,11 @@ def account(user: str, invoking: int, *, as_invoking_user: bool) -> pwd.struct_p
         try:
             return pwd.getpwnam(user)
         except (KeyError, ValueError):
-            raise RunnerFailed(f"there is no user {user!a}", "see getent passwd") from None
+            from credhelper import mistakes
+
+            meant = mistakes.closest(user, [entry.pw_name for entry in pwd.getpwall()])
+            hint = f"did you mean --user {meant}?" if meant else "see getent passwd"
+            raise RunnerFailed(f"there is no user {user!a}", hint) from None
     return _entry(0)
 
 

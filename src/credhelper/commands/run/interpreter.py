@@ -60,7 +60,7 @@ def choose(
     ``owners`` could have written it.
     """
     if options.python:
-        _check(options.python, owners)
+        _check(options.python, owners, hint="give its path: --python /usr/bin/python3")
         return Interpreter(PYTHON, [options.python], "--python")
     if options.front:
         _check(options.front[0], owners)
@@ -141,12 +141,14 @@ def is_own(argv: list[str]) -> bool:
     return os.path.realpath(path) == os.path.realpath(sys.executable)
 
 
-def _check(path: str, owners: Collection[int], depth: int = _NESTED) -> None:
+def _check(
+    path: str, owners: Collection[int], depth: int = _NESTED, hint: str = "mend the #! line"
+) -> None:
     """Refuses an interpreter that others could have written, or that cannot be executed."""
     try:
         opened = trust.open_file(path, owners)
     except ScriptNotFound:
-        raise ScriptNotFound(f"the interpreter {path} is not there", "mend the #! line") from None
+        raise ScriptNotFound(f"the interpreter {path} is not there", hint) from None
     except Untrusted as error:
         error.moved, error.hint = (
             "",
@@ -186,7 +188,8 @@ def module(name: str, owners: Collection[int]) -> Script:
     if spec and spec.submodule_search_locations:
         spec = PathFinder.find_spec("__main__", spec.submodule_search_locations)
     if spec is None:
-        raise ScriptNotFound(f"there is no module {name} that can be run", "install it")
+        hint = f"a file is given without -m: {name}" if name.endswith(".py") else "install it"
+        raise ScriptNotFound(f"there is no module {name} that can be run", hint)
     if not spec.origin or not spec.origin.endswith(".py"):
         raise RunnerFailed(f"the module {name} is no Python source", "run its program instead")
     return script.read(spec.origin, owners)

@@ -203,19 +203,15 @@ def _name(text: str, where: str) -> CredentialName:
 
 
 def _unknown(flag: str) -> RunnerFailed:
-    from credhelper import mistakes
+    from credhelper.commands.run import meant
 
-    meant = mistakes.closest(flag, [f for f in _BY_FLAG if f.startswith("--")])
-    return RunnerFailed(f"unknown option {flag!a}", f"did you mean {meant}?" if meant else _HINT)
+    return RunnerFailed(f"unknown option {flag!a}", meant.option(flag) or _HINT)
 
 
 def _without_script(options: Options) -> str:
-    """The hint where no script is given: perhaps it was taken for the name of a credential."""
-    import os
+    from credhelper.commands.run import meant
 
-    if options.credentials and os.path.exists(path := options.credentials[-1]):
-        return f"-c takes a credential's name before it: -c my_api_key {path}"
-    return _HINT
+    return meant.without_script(options) or _HINT
 
 
 def _check(options: Options) -> None:
