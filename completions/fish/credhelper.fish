@@ -40,9 +40,13 @@ __credhelper_option 'add put rotate' -l from-file -r -F -d 'Read the value from 
 __credhelper_option 'add put rotate' -l exact -d 'Keep a trailing newline'
 __credhelper_option 'add put rotate import' -l delete-source -d 'Remove the file in the end'
 
-__credhelper_option 'add put rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 null' -d 'The key to seal with'
+__credhelper_option 'add put rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'The key to seal with'
 __credhelper_option 'add put rotate import reseal' -l tpm2-device -r -F -d 'The TPM2 to use'
 __credhelper_option 'add put rotate import reseal' -l tpm2-pcrs -x -d 'PCRs to bind to'
+__credhelper_option 'add put rotate import reseal' -l tpm2-public-key -r -F -d 'The key of who signs the PCRs'
+__credhelper_option 'add put rotate import reseal' -l tpm2-public-key-pcrs -x -d 'PCRs whose values are signed'
+__credhelper_option 'add put rotate import reseal' -l tpm2-signature -r -F -d 'The signatures, to unseal with'
+__credhelper_option 'add put rotate import reseal' -l tpm2-pcrlock -r -F -d 'A policy of systemd-pcrlock'
 __credhelper_option 'add put rotate import reseal' -l not-after -x -d 'When it expires'
 __credhelper_option 'add put rotate rename import reseal remove' -l wait -x -d 'How long to wait for another command'
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _PRETTY: Final = b"SetCredentialEncrypted="  # what systemd-creds encrypt --pretty puts before it
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")  # systemd reads that alphabet too, from 256 on
+_PEM: Final = b"-----BEGIN"
 _HEADER_BYTES: Final = 16 + 4 * 4  # the id, then the sizes of key, block, IV and tag
+_TPM2_BYTES: Final = 96  # as much of it as the mask of PCRs takes
+_KEY_BYTES: Final = 9600  # the same up to the end of a public key
 
 
 class Binding:
@@ -43,9 +46,16 @@ class Binding:
         """Whether systemd looks at the host key, or may do so."""
         return "host" in self.label or self is UNKNOWN
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether it holds the storage key of its TPM, as systemd seals from 262 on."""
+        return "pinned" in self.label
+
     def __repr__(self) -> str:
         return f"<Binding {self.label}>"
 
+
+FIRST_PINNING: Final = 262  # the version of systemd
 
 HOST: Final = Binding("host", "host")
 HOST_SCOPED: Final = Binding("host, user", "host")
@@ -57,8 +67,7 @@ HOST_TPM2_PUBLIC_KEY: Final = Binding("host+tpm2, signed PCRs", "host+tpm2-with-
 HOST_TPM2_PUBLIC_KEY_SCOPED: Final = Binding(
     "host+tpm2, signed PCRs, user", "host+tpm2-with-public-key"
 )
-# the same with the storage key of the one TPM pinned, as systemd 262 seals: an older one cannot
-# open these
+# the same with the storage key of the one TPM pinned: an older systemd cannot open these
 TPM2_PINNED: Final = Binding("tpm2, pinned", "tpm2")
 TPM2_PUBLIC_KEY_PINNED: Final = Binding("tpm2, signed PCRs, pinned", "tpm2-with-public-key")
 HOST_TPM2_PINNED: Final = Binding("host+tpm2, pinned", "host+tpm2")
@@ -108,13 +117,47 @@ def tpm2_pcrs(blob: bytes) -> str:
     head = _head(blob)
     if "tpm2" not in _KEY_TYPES.get(head[:16].hex(), UNKNOWN).label:
         return ""
-    iv_bytes = int.from_bytes(head[24:28], "little")
-    start = (_HEADER_BYTES + iv_bytes + 7) // 8 * 8  # systemd's tpm2_credential_header, aligned
-    mask = int.from_bytes(head[start : start + 8], "little")
+    return _pcrs(_number(head, _tpm2_header(head), 8))
+
+
+def signed_pcrs(blob: bytes) -> tuple[str, str]:
+    """The PCRs whose signed values unseal ``blob``, and the public key of who signs, as PEM text.
+
+    As ``--tpm2-public-key-pcrs=`` and ``--tpm2-public-key=`` take them; both empty where it is
+    bound to no such key. Raises :class:`DamagedCredential`.
+    """
+    head = _head(blob, _KEY_BYTES)
+    if "signed" not in _KEY_TYPES.get(head[:16].hex(), UNKNOWN).label:
+        return "", ""
+    start = _tpm2_header(head)
+    # its fixed part, the sealed key and the policy's hash; then the header of the public key
+    sizes = _number(head, start + 12, 4), _number(head, start + 16, 4)
+    start = _aligned(start + 20 + sum(sizes))
+    key = head[start + 12 : start + 12 + _number(head, start + 8, 4)]
+    if not key.isascii() or not key.startswith(_PEM) or not key.rstrip().endswith(b"-----"):
+        raise DamagedCredential("holds no public key where it should be", subject="the file")
+    return _pcrs(_number(head, start, 8)), key.decode("ascii")
+
+
+def _tpm2_header(head: bytes) -> int:
+    """Where systemd's tpm2_credential_header begins, in which the mask of PCRs is the first."""
+    return _aligned(_HEADER_BYTES + _number(head, 24, 4))
+
+
+def _aligned(offset: int) -> int:
+    return (offset + 7) // 8 * 8
+
+
+def _number(head: bytes, offset: int, size: int) -> int:
+    return int.from_bytes(head[offset : offset + size], "little")
+
+
+def _pcrs(mask: int) -> str:
     return "+".join(str(pcr) for pcr in range(24) if mask >> pcr & 1)
 
 
-def _head(blob: bytes) -> bytes:
+def _head(blob: bytes, size: int = _TPM2_BYTES) -> bytes:
+    """At least the first ``size`` bytes (a multiple of 3), where there are as many."""
     if not blob.strip():
         raise DamagedCredential("is empty", subject="the file")
     if blob.lstrip().startswith(_PRETTY):
@@ -122,8 +165,8 @@ def _head(blob: bytes) -> bytes:
         error.pretty = True
         raise error
     try:
-        # enough lines of it for the headers, in whole groups of four characters
-        head = a2b_base64(b"".join(blob[:256].split())[:128].translate(_URL_SAFE))
+        # enough lines of it, in whole groups of four characters
+        head = a2b_base64(b"".join(blob[: size * 3].split())[: size // 3 * 4].translate(_URL_SAFE))
     except Base64Error:
         raise DamagedCredential(
             "is not base64, as a sealed credential is", subject="the file"

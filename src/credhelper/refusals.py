@@ -40,6 +40,11 @@ _OTHER_PCRS: Final = (
     "is bound to PCRs of the TPM that have changed since",
     "after a firmware or Secure Boot change, " + _SEAL_AGAIN,
 )
+_NO_SIGNATURE: Final = (
+    "is bound to signed PCRs, and no signature here is for their present values",
+    "give --tpm2-signature=, or start the kernel that brings it; if neither is there any more, "
+    + _SEAL_AGAIN,
+)
 _OTHER_KIND: Final = (
     "needs a kind of key that this systemd-creds does not know",
     "update systemd, or choose another --with-key=",
@@ -99,6 +104,17 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
     ("(0x000a000a)", TPMUnavailable, *_NO_TPM),  # TSS2_TCTI_RC_IO_ERROR: it went away meanwhile
     ("IO failure", TPMUnavailable, *_NO_TPM),
     ("Failed to create TPM2 context", TPMUnavailable, *_NO_TPM),
+    ("find signature", PCRsChanged, *_NO_SIGNATURE),
+    ("pcr signature", PCRsChanged, *_NO_SIGNATURE),
+    ("PCR signature", PCRsChanged, *_NO_SIGNATURE),
+    ("unseal secret using TPM2: No such device or address", PCRsChanged, *_NO_SIGNATURE),
+    ("unseal secret using TPM2: Device not a stream", PCRsChanged, *_NO_SIGNATURE),
+    (
+        "PCR public key",
+        EncryptionFailed,
+        "cannot be bound to signed PCRs: there is no public key",
+        "give --tpm2-public-key=, the key of who signs the kernel images",
+    ),
     ("TPM policy does not match", PCRsChanged, *_OTHER_PCRS),
     ("policy digest does not match", PCRsChanged, *_OTHER_PCRS),
     ("unseal secret using TPM2: Operation not permitted", PCRsChanged, *_OTHER_PCRS),
@@ -155,6 +171,12 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "is too large",
         "systemd unseals at most about 870,000 bytes; keep large data elsewhere, sealed with a key "
         "that is a credential",
+    ),
+    (
+        "PCR bank invalid",
+        TPMUnavailable,
+        "is bound to no PCRs, which this systemd-creds does not manage",
+        "update systemd, or bind it to some: --tpm2-pcrs=7",
     ),
     ("TPM", TPMUnavailable, *_NO_TPM),
     ("tcti", TPMUnavailable, *_NO_TPM),

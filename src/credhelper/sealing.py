@@ -49,13 +49,17 @@ def seal(
     *,
     with_key: str = "auto",
     tpm2_device: str = "",
-    tpm2_pcrs: str = "",
+    tpm2_pcrs: str | None = None,
+    tpm2_public_key: str = "",
+    tpm2_public_key_pcrs: str = "",
+    tpm2_pcrlock: str = "",
     not_after: str = "",
 ) -> bytes:
     """The sealed credential (base64, as it stands in a file) of ``value`` under ``name``.
 
     ``value`` holds 1 to about 870,000 bytes; the other arguments are the options of
-    systemd-creds(1), empty for its default. Raises :class:`InvalidValue`,
+    systemd-creds(1), empty for its default, but ``tpm2_pcrs`` empty for none, and
+    ``tpm2_public_key`` is PEM text. Raises :class:`InvalidValue`,
     :class:`EncryptionFailed`, :class:`TPMUnavailable`, :class:`SealingTimeout`,
     :class:`HostKeyMissing`, :class:`NotPermitted` or :class:`SystemdMissing`.
     """
@@ -67,13 +71,21 @@ def seal(
         with_key = _NULL_KEY_ONCE
     argv = [SYSTEMD_CREDS, "encrypt", f"--name={name}", f"--with-key={with_key}"]
     argv += [f"--tpm2-device={tpm2_device}"] if tpm2_device else []
-    argv += [f"--tpm2-pcrs={tpm2_pcrs}"] if tpm2_pcrs else []
+    argv += [] if tpm2_pcrs is None else [f"--tpm2-pcrs={tpm2_pcrs}"]
+    argv += [f"--tpm2-public-key-pcrs={tpm2_public_key_pcrs}"] if tpm2_public_key_pcrs else []
+    argv += [f"--tpm2-pcrlock={tpm2_pcrlock}"] if tpm2_pcrlock else []
     argv += [f"--not-after={not_after}"] if not_after else []
-    process = _process([*argv, "-", "-"], value)
+    public_key = _in_memory(tpm2_public_key) if tpm2_public_key else None
     try:
-        wait_any([process])
+        argv += [] if public_key is None else [f"--tpm2-public-key=/proc/self/fd/{public_key}"]
+        process = _process([*argv, "-", "-"], value)
+        try:
+            wait_any([process])
+        finally:
+            process.kill()
     finally:
-        process.kill()
+        if public_key is not None:
+            os.close(public_key)
     blob = _outcome(process, name, EncryptionFailed)
     if len(blob) > MAXIMUM_BLOB_BYTES:
         raise _refusal("too long", name, EncryptionFailed)
@@ -86,6 +98,7 @@ def unseal(
     *,
     allow_null: bool = False,
     tpm2_device: str = "",
+    tpm2_signature: str = "",
     timestamp: str = "",
 ) -> bytes:
     """The value in the sealed credential ``blob``, whose embedded name has to be ``name``.
@@ -93,7 +106,11 @@ def unseal(
     Raises what :func:`unseal_many` returns in place of a value.
     """
     result = unseal_many(
-        {name: blob}, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=timestamp
+        {name: blob},
+        allow_null=allow_null,
+        tpm2_device=tpm2_device,
+        tpm2_signature=tpm2_signature,
+        timestamp=timestamp,
     )[name]
     if isinstance(result, CredentialError):
         raise result
@@ -105,6 +122,7 @@ def unseal_many(
     *,
     allow_null: bool = False,
     tpm2_device: str = "",
+    tpm2_signature: str = "",
     timestamp: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, bytes | CredentialError]:
@@ -113,7 +131,11 @@ def unseal_many(
     ``timestamp`` (systemd.time(7)) is what is taken for now when it comes to expiry.
     """
     unsealing = Unsealing(
-        blobs, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=timestamp
+        blobs,
+        allow_null=allow_null,
+        tpm2_device=tpm2_device,
+        tpm2_signature=tpm2_signature,
+        timestamp=timestamp,
     )
     return unsealing.results(progress)
 
@@ -150,6 +172,7 @@ class Unsealing:
         *,
         allow_null: bool = False,
         tpm2_device: str = "",
+        tpm2_signature: str = "",
         timestamp: str = "",
         under: str = "",
     ) -> None:
@@ -161,6 +184,7 @@ class Unsealing:
         self._order = list(blobs)
         self._argv = [SYSTEMD_CREDS, "decrypt", "--newline=no"]
         self._argv += [f"--tpm2-device={tpm2_device}"] if tpm2_device else []
+        self._argv += [f"--tpm2-signature={tpm2_signature}"] if tpm2_signature else []
         self._argv += [f"--timestamp={timestamp}"] if timestamp else []
         host_key_is_foreign: bool | None = None
         for name, blob in blobs.items():
@@ -262,10 +286,14 @@ def has_tpm2() -> str:
 
     Raises :class:`SystemdMissing`.
     """
+    return (tpm2_parts() or ["no"])[0]
+
+
+def tpm2_parts() -> list[str]:
+    """The same, and then what there is of it (``+driver``) and is not (``-libraries``)."""
     process = _process([SYSTEMD_CREDS, "has-tpm2"], b"")
     wait_any([process])
-    words = process.stdout.split()
-    return words[0].decode("ascii", "replace") if words else "no"
+    return process.stdout.decode("ascii", "replace").split()
 
 
 def _process(argv: list[str], stdin: bytes) -> Process:
@@ -286,6 +314,14 @@ def _process(argv: list[str], stdin: bytes) -> Process:
                 "NoExecPaths= and SystemCallFilter= in the unit, or a container's seccomp filter"
             )
         raise StoreFailed(f"systemd-creds cannot be started: {reason}", way_out) from None
+
+
+def _in_memory(text: str) -> int:
+    """A file that holds ``text``, as a descriptor that the next process inherits."""
+    descriptor = os.memfd_create("tpm2-public-key", 0)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode())
+    return descriptor
 
 
 def _outcome(process: Process, name: str, failure: type[CredentialError]) -> bytes:

@@ -30,6 +30,7 @@ from credhelper.store import Sealed
 
 HOST = b64encode(bytes.fromhex("5a1c6a86df9d4096b1d5a65e0862f19a") + bytes(80))
 TPM2 = b64encode(bytes.fromhex("0c7cc07b117645919c4b0bea08bc20fe") + bytes(80))
+PINNED = b64encode(bytes.fromhex("d4062dfb71ad4c86804b40ef1180f1fc") + bytes(80))
 
 
 def place(name: str = "a", blob: bytes = HOST, directory: str = store.WRITTEN) -> Sealed:
@@ -39,7 +40,11 @@ def place(name: str = "a", blob: bytes = HOST, directory: str = store.WRITTEN) -
 
 
 def findings(
-    error: CredentialError | None = None, *, expiring: bool = False, **places: bytes
+    error: CredentialError | None = None,
+    *,
+    expiring: bool = False,
+    systemd: int = 257,
+    **places: bytes,
 ) -> list[tuple[str, str]]:
     there = [place(name, blob) for name, blob in places.items()] or [place()]
     unsealed = credentials.Unsealed(
@@ -49,7 +54,9 @@ def findings(
         nameless=frozenset(),
         untried=frozenset(),
     )
-    found = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=True)
+    found = credentials.findings(
+        there, unsealed, max_age_days=None, tpm2_there=True, systemd=systemd
+    )
     return [(finding.rule, finding.mend) for finding in found]
 
 
@@ -103,11 +110,30 @@ def test_where_there_is_a_tpm_the_host_key_alone_is_noted() -> None:
     ]
 
 
+def test_what_an_older_systemd_sealed_is_noted() -> None:
+    assert findings(b=TPM2, c=PINNED, systemd=262) == [
+        ("tpm2-not-pinned", "sudo credhelper reseal b")
+    ]
+    assert findings(b=TPM2) == []
+
+
+def test_what_a_newer_systemd_sealed_opens_again_after_an_update() -> None:
+    error = DamagedCredential("is damaged or of a newer format")
+    [(rule, mend)] = findings(error, a=PINNED)
+    assert rule == "newer-systemd"
+    assert "systemd" in mend and "rotate" not in mend
+    assert findings(error, a=PINNED, systemd=262) == [
+        ("does-not-unseal", "sudo credhelper rotate a")
+    ]
+
+
 def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
     error = DamagedCredential("is damaged")
     there = [place(directory="/usr/lib/credstore.encrypted")]
     unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset(), frozenset())
-    (finding,) = credentials.findings(there, unsealed, max_age_days=None, tpm2_there=False)
+    (finding,) = credentials.findings(
+        there, unsealed, max_age_days=None, tpm2_there=False, systemd=257
+    )
     assert finding.mend == "sudo credhelper add a"
 
 

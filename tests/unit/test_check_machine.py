@@ -26,7 +26,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(hostkey, "PATH", str(tmp_path / "credential.secret"))
     monkeypatch.setattr(hostkey, "MACHINE_ID", str(tmp_path / "machine-id"))
     monkeypatch.setattr(sealing, "version", lambda: 262)
-    monkeypatch.setattr(sealing, "has_tpm2", lambda: "yes")
+    monkeypatch.setattr(sealing, "tpm2_parts", lambda: ["yes", "+driver", "+libraries"])
     return tmp_path
 
 
@@ -51,11 +51,21 @@ def test_an_old_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quiet")
+def test_a_tpm_without_its_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ["partial", "+firmware", "+driver", "+system", "-libraries", "-libtss2-esys.so.0"]
+    monkeypatch.setattr(sealing, "tpm2_parts", lambda: parts)
+    assert rules() == ["tpm2-libraries"]
+    monkeypatch.setattr(sealing, "tpm2_parts", lambda: ["no", "-driver", "-libraries"])
+    assert rules() == []  # there is none to use
+
+
+@pytest.mark.usefixtures("quiet")
 def test_no_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     def version() -> int:
         raise SystemdMissing("/usr/bin/systemd-creds is missing", "install systemd")
 
     monkeypatch.setattr(sealing, "version", version)
+    monkeypatch.setattr(sealing, "tpm2_parts", version)
     assert rules() == ["systemd-missing"]
     assert machine.facts() == []
 

@@ -188,7 +188,11 @@ def test_bash_completes_the_options_of_a_verb(verb: str) -> None:
 
 def test_bash_completes_verbs_and_keys() -> None:
     assert complete_in_bash("credhelper", "") == set(VERBS)
-    assert complete_in_bash("credhelper", "add", "--with-key", "host") == {"host", "host+tpm2"}
+    assert complete_in_bash("credhelper", "add", "--with-key", "h") == {
+        "host",
+        "host+tpm2",
+        "host+tpm2-with-public-key",
+    }
 
 
 def test_bash_completes_the_options_of_the_runner() -> None:

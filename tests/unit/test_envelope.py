@@ -32,6 +32,7 @@ KEY_TYPES = [
     ("14142588-18a2-40cd-900b-ce862db5c7b9", "host+tpm2, pinned", "host+tpm2"),
     ("00112233-4455-6677-8899-aabbccddeeff", "unknown", "auto"),
 ]
+SIGNED_PINNED = "5e2d5c76-0372-4eaf-843c-6fb5f64098f5"
 
 
 def blob(key_type: str, *, pcrs: int = 0, line: int = 76) -> bytes:
@@ -75,6 +76,23 @@ def test_the_pcrs_that_rotate_keeps(key_type: str, mask: int, pcrs: str) -> None
     assert envelope.tpm2_pcrs(blob(key_type, pcrs=mask)) == pcrs
 
 
+@pytest.mark.parametrize("key_type", [KEY_TYPES[3][0], KEY_TYPES[6][0], SIGNED_PINNED])
+def test_the_public_key_that_rotate_keeps(key_type: str) -> None:
+    key = "-----BEGIN PUBLIC KEY-----\n" + "A" * 1000 + "\n-----END PUBLIC KEY-----\n"
+    head = base64.b64decode(blob(key_type, pcrs=1 << 7))[:56]
+    sealed, policy = bytes(241), bytes(32)
+    sizes = b"".join(len(part).to_bytes(4, "little") for part in (sealed, policy))
+    head += bytes(4) + sizes + sealed + policy
+    head += bytes(-len(head) % 8) + (1 << 11).to_bytes(8, "little")
+    head += len(key).to_bytes(4, "little") + key.encode()
+    signed = base64.encodebytes(head + bytes(200))
+    assert envelope.signed_pcrs(signed) == ("11", key)
+    assert envelope.tpm2_pcrs(signed) == "7"
+    assert envelope.signed_pcrs(blob(KEY_TYPES[2][0])) == ("", "")
+    with pytest.raises(DamagedCredential, match="public key"):
+        envelope.signed_pcrs(base64.encodebytes(head[:-500]))
+
+
 def test_base64url_is_read_too() -> None:
     text = blob("fbff3eff-71ad-4c86-804b-40ef1180f1fc") + b"\n"
     assert b"+" in text or b"/" in text
@@ -115,7 +133,7 @@ def test_what_is_no_sealed_credential(damaged: bytes, why: str) -> None:
 @example(b"=" * 64)
 @example(b"AAA" + b"=" * 100 + b"A" * 100)
 def test_no_bytes_do_worse_than_being_called_damaged(data: bytes) -> None:
-    for question in (envelope.binding, envelope.tpm2_pcrs):
+    for question in (envelope.binding, envelope.tpm2_pcrs, envelope.signed_pcrs):
         try:
             question(data)
         except DamagedCredential as error:

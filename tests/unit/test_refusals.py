@@ -28,6 +28,17 @@ SAID = [
     ("Failed to unseal (0x00000921) the object", errors.TPMLockedOut),
     ("TPM policy does not match current system state.", errors.PCRsChanged),
     (
+        "Couldn't find signature for this PCR bank, PCR index and public key.",
+        errors.PCRsChanged,
+    ),
+    ("Failed to load pcr signature: No such file or directory", errors.PCRsChanged),
+    ("Couldn't find PCR signature file: Host is down", errors.PCRsChanged),
+    ("Failed to unseal secret using TPM2: No such device or address", errors.PCRsChanged),
+    ("Failed to unseal secret using TPM2: Device not a stream", errors.PCRsChanged),
+    ("Failed read TPM PCR public key: No such file or directory", errors.EncryptionFailed),
+    ("Failed to read TPM PCR public key: No such file or directory", errors.EncryptionFailed),
+    ("TPM2 PCR bank invalid or not supported", errors.TPMUnavailable),
+    (
         "TPM key integrity check failed. Key most likely does not belong to this TPM.",
         errors.WrongMachine,
     ),

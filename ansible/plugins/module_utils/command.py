@@ -10,6 +10,7 @@ import json
 CREDHELPER = "/usr/bin/credhelper"
 # what credhelper itself would say, without a word of another language or of the caller's
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin"}
+SEALED_WITH = ("host", "tpm2", "host+tpm2", "tpm2-with-public-key", "host+tpm2-with-public-key")
 
 
 def binding_arguments():
@@ -17,7 +18,7 @@ def binding_arguments():
     return {
         "with_key": {
             "type": "str",
-            "choices": ["auto", "host", "tpm2", "host+tpm2", "null"],
+            "choices": ["auto", *SEALED_WITH, "null"],
             "no_log": False,
         },
         "tpm2_pcrs": {"type": "str"},

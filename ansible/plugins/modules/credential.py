@@ -42,7 +42,7 @@ options:
         the same value and another key is sealed anew with this one.
       - Left out, a new credential is sealed with V(auto), and one that is there keeps its key.
     type: str
-    choices: [auto, host, tpm2, host+tpm2, "null"]
+    choices: [auto, host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key, "null"]
   tpm2_pcrs:
     description:
       - The PCRs of the TPM2 to bind to. Taken where something is sealed; it alone changes nothing.

@@ -24,7 +24,7 @@ options:
       - The key to seal with. Credentials that are bound to it already are left alone.
     type: str
     required: true
-    choices: [host, tpm2, host+tpm2]
+    choices: [host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key]
   tpm2_pcrs:
     description:
       - The PCRs of the TPM2 to bind to.
@@ -77,7 +77,7 @@ def main():
             "with_key": {
                 "type": "str",
                 "required": True,
-                "choices": ["host", "tpm2", "host+tpm2"],
+                "choices": list(command.SEALED_WITH),
                 "no_log": False,
             },
             "tpm2_pcrs": {"type": "str"},
@@ -104,7 +104,13 @@ def wanted(module):
     if missing := [name for name in asked if name not in own]:
         module.fail_json(msg=f"there is no credential {', '.join(missing)}")
     chosen = asked or sorted(own)
-    return [name for name in chosen if module.params["force"] or own[name]["bound_to"] != key]
+    return [name for name in chosen if module.params["force"] or sealed_with(own[name]) != key]
+
+
+def sealed_with(row):
+    """The key of a listed credential, as ``with_key`` names it."""
+    key, *more = row["bound_to"].split(", ")  # as in "tpm2, signed PCRs, pinned"
+    return f"{key}-with-public-key" if "signed PCRs" in more else key
 
 
 if __name__ == "__main__":

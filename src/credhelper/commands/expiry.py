@@ -19,19 +19,18 @@ _FAR_DAYS: Final = 365 * 1000
 
 
 def unseal(
-    name: str, blob: bytes, *, allow_null: bool = False, tpm2_device: str = ""
+    name: str, blob: bytes, *, allow_null: bool = False, **tpm2: str
 ) -> tuple[bytes, int | None]:
     """The value in ``blob``, and the last second (since the epoch) in which it is valid, if any.
 
-    One unsealing where it never expires, else about 30. Raises as :func:`sealing.unseal` does.
+    One unsealing where it never expires, else about 30. ``tpm2`` is what :func:`sealing.unseal`
+    takes of it. Raises as that does.
     """
     try:
-        value = sealing.unseal(
-            name, blob, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=far()
-        )
+        value = sealing.unseal(name, blob, allow_null=allow_null, timestamp=far(), **tpm2)
     except CredentialExpired:
-        value = sealing.unseal(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
-        return value, last_valid_second(name, blob, allow_null=allow_null, tpm2_device=tpm2_device)
+        value = sealing.unseal(name, blob, allow_null=allow_null, **tpm2)
+        return value, last_valid_second(name, blob, allow_null=allow_null, **tpm2)
     return value, None
 
 
@@ -40,9 +39,7 @@ def far() -> str:
     return f"@{int(time.time()) + _FAR_DAYS * _DAY_SECONDS}"
 
 
-def last_valid_second(
-    name: str, blob: bytes, *, allow_null: bool = False, tpm2_device: str = ""
-) -> int:
+def last_valid_second(name: str, blob: bytes, *, allow_null: bool = False, **tpm2: str) -> int:
     """When ``blob``, which expires or has expired, does so: in seconds since the epoch.
 
     Raises as :func:`sealing.unseal` does, but not for one that has expired.
@@ -50,9 +47,7 @@ def last_valid_second(
 
     def valid(when: int) -> bool:
         try:
-            sealing.unseal(
-                name, blob, allow_null=allow_null, tpm2_device=tpm2_device, timestamp=f"@{when}"
-            )
+            sealing.unseal(name, blob, allow_null=allow_null, timestamp=f"@{when}", **tpm2)
         except CredentialExpired:
             return False
         return True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, hostkey, sealing, store
 from credhelper.commands import expiry
-from credhelper.commands.check.finding import Area, Finding, Severity, command, look
+from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
@@ -78,8 +78,9 @@ def findings(
     *,
     max_age_days: float | None,
     tpm2_there: bool,
+    systemd: int,
 ) -> Iterator[Finding]:
-    """What is amiss with each credential."""
+    """What is amiss with each credential; ``systemd`` is the version of it."""
     for place in places:
         if not place.blob and not store.file_danger(place.status):
             if place.status.st_size:
@@ -88,7 +89,7 @@ def findings(
                 what, mend = "is empty", _rotate(place)
             yield _failure("damaged", place, what, mend)
         if error := unsealed.errors.get(place.name):
-            yield _of_error(place, error)
+            yield _of_error(place, error, systemd)
         if place.name in unsealed.expiring:
             yield _expiring(place)
         if place.name in unsealed.nameless:
@@ -96,14 +97,14 @@ def findings(
         if place.name in unsealed.values:
             if name := _name(place):
                 yield name
-            yield from _kept(place, max_age_days, tpm2_there=tpm2_there)
+            yield from _kept(place, max_age_days, tpm2_there=tpm2_there, systemd=systemd)
 
 
 def facts(places: Sequence[Sealed]) -> list[str]:
     """How many there are, and how they are bound."""
     counts: dict[str, int] = {}
     for place in places:
-        label = _label(place.blob)
+        label = _binding(place.blob).label
         counts[label] = counts.get(label, 0) + 1
     bound = ", ".join(f"{count} bound to {label}" for label, count in sorted(counts.items()))
     return [f"{len(places)} credentials: {bound}" if places else "no credentials yet"]
@@ -112,18 +113,19 @@ def facts(places: Sequence[Sealed]) -> list[str]:
 def _needs_host_key(blob: bytes) -> bool:
     try:
         return envelope.binding(blob).uses_host_key
-    except CredentialError:
+    except DamagedCredential:
         return False
 
 
-def _label(blob: bytes) -> str:
+def _binding(blob: bytes) -> envelope.Binding:
+    """How it is bound; unknown too where it is damaged."""
     try:
-        return envelope.binding(blob).label if blob else "unknown"
-    except CredentialError:
-        return "unknown"
+        return envelope.binding(blob)
+    except DamagedCredential:
+        return envelope.UNKNOWN
 
 
-def _of_error(place: Sealed, error: CredentialError) -> Finding:
+def _of_error(place: Sealed, error: CredentialError, systemd: int) -> Finding:
     """The finding that an error of unsealing is, with the command that fits it.
 
     A new value is advised only where the old one is dead for certain: another TPM, other PCRs or
@@ -132,7 +134,14 @@ def _of_error(place: Sealed, error: CredentialError) -> Finding:
     evidence = error.reason
     rule = "does-not-unseal"
     mend = command("credhelper", "check", place.name)
-    if isinstance(error, NameMismatch):
+    if systemd < envelope.FIRST_PINNING and _binding(place.blob).is_pinned:
+        rule = "newer-systemd"
+        evidence = (
+            f"was sealed by systemd {envelope.FIRST_PINNING} or newer with the TPM's storage key "
+            f"pinned, which {systemd} cannot open: nothing is lost, it opens after an update"
+        )
+        mend = install("systemd", verb="upgrade")
+    elif isinstance(error, NameMismatch):
         rule = "embedded-name"
         evidence = f"was sealed under the name {error.embedded}"
         mend = look(place.path)
@@ -180,12 +189,27 @@ def _expiring(place: Sealed) -> Finding:
     return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, mend)
 
 
-def _kept(place: Sealed, max_age_days: float | None, *, tpm2_there: bool) -> Iterator[Finding]:
+def _kept(
+    place: Sealed, max_age_days: float | None, *, tpm2_there: bool, systemd: int
+) -> Iterator[Finding]:
     """What is amiss with one that unseals: its age, and a key that could be a better one."""
     age_days = (time.time() - place.status.st_mtime) / _DAY_SECONDS
     if max_age_days is not None and age_days > max_age_days:
         yield _failure("age", place, f"has had its value for {int(age_days)} days", _rotate(place))
-    if tpm2_there and place.is_written and envelope.binding(place.blob) is envelope.HOST:
+    bound = _binding(place.blob)
+    pins = systemd >= envelope.FIRST_PINNING
+    if pins and place.is_written and bound.uses_tpm2 and not bound.is_pinned:
+        yield Finding(
+            Severity.NOTE,
+            Area.CREDENTIALS,
+            "tpm2-not-pinned",
+            place.path,
+            f"was sealed before systemd {envelope.FIRST_PINNING}, which also pins the TPM's "
+            "storage key: nothing in between can pass for the TPM then. After that, no older "
+            "systemd opens it",
+            command("credhelper", "reseal", place.name),
+        )
+    if tpm2_there and place.is_written and bound is envelope.HOST:
         yield Finding(
             Severity.NOTE,
             Area.CREDENTIALS,

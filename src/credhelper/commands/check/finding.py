@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -62,3 +63,10 @@ def look(path: str) -> str:
 def editor(path: str, line: int = 1) -> str:
     """The command that opens ``path`` at ``line`` in the editor of the one who types it."""
     return f'"${{EDITOR:-vi}}" +{line} {shlex.quote(path)}'
+
+
+def install(package: str, *, debian: str = "", verb: str = "install") -> str:
+    """The command that installs ``package``, which Debian may have under another name."""
+    if os.path.exists("/usr/bin/dnf"):
+        return command("dnf", verb, package)
+    return command("apt-get", "install", debian or package)  # which upgrades too

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import hostkey, sealing
 from credhelper.commands import program
 from credhelper.commands.check import swap
-from credhelper.commands.check.finding import Area, Finding, Severity, command, look
+from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
 from credhelper.errors import SystemdMissing
 
 if TYPE_CHECKING:
@@ -54,7 +54,14 @@ def facts() -> list[str]:
 
 def findings() -> list[Finding]:
     """What is amiss with the machine."""
-    return [*_systemd(), *host_key(), *_journal(), *_core_dumps(), *swap.findings()]
+    return [
+        *_systemd(),
+        *_tpm2_libraries(),
+        *host_key(),
+        *_journal(),
+        *_core_dumps(),
+        *swap.findings(),
+    ]
 
 
 def _finding(severity: Severity, rule: str, subject: object, evidence: str, mend: str) -> Finding:
@@ -66,7 +73,7 @@ def _systemd() -> Iterator[Finding]:
         version = sealing.version()
     except SystemdMissing as error:
         yield _finding(
-            Severity.FAILURE, "systemd-missing", "systemd", error.problem, _install("systemd")
+            Severity.FAILURE, "systemd-missing", "systemd", error.problem, install("systemd")
         )
         return
     if version < OLDEST_SYSTEMD:
@@ -75,7 +82,22 @@ def _systemd() -> Iterator[Finding]:
             "systemd-old",
             "systemd",
             f"version {version} cannot seal credentials; {OLDEST_SYSTEMD} is the first that can",
-            _install("systemd"),
+            install("systemd"),
+        )
+
+
+def _tpm2_libraries() -> Iterator[Finding]:
+    try:
+        parts = sealing.tpm2_parts()
+    except SystemdMissing:
+        return
+    if "+driver" in parts and "-libraries" in parts:
+        yield _finding(
+            Severity.WARNING,
+            "tpm2-libraries",
+            "TPM2",
+            "is here, and systemd can neither seal nor unseal with it: its libraries are missing",
+            install("tpm2-tss", debian="tpm2-tools"),
         )
 
 
@@ -212,8 +234,3 @@ def _coredump_storage() -> str:
         return "external"
     values = re.findall(rb"^\s*Storage\s*=\s*(\w*)", found.stdout, re.MULTILINE)
     return values[-1].decode().lower() if values else "external"
-
-
-def _install(package: str) -> str:
-    tool = "dnf" if Path("/usr/bin/dnf").exists() else "apt-get"
-    return command(tool, "install", package)

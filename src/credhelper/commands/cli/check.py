@@ -134,6 +134,7 @@ def _findings(asked: _Asked, reach: sudoers.Report) -> list[Finding]:
             unsealed,
             max_age_days=asked.max_age_days,
             tpm2_there=_tpm2_there(),
+            systemd=_systemd(),
         )
     if asked.scripts and asked.names:  # a script may name any of them
         names = {place.name for place in store.places()}
@@ -148,6 +149,13 @@ def _tpm2_there() -> bool:
         return sealing.has_tpm2() == "yes"
     except SystemdMissing:
         return False
+
+
+def _systemd() -> int:
+    try:
+        return sealing.version()
+    except SystemdMissing:
+        return 0
 
 
 def _repaired(finding: Finding) -> bool:

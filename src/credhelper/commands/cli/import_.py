@@ -138,7 +138,13 @@ def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound:
 
     Raises the error of one that may unseal yet, and whose value is not known.
     """
-    values = sealing.unseal_many(there, tpm2_device=bound.tpm2_device) if there else {}
+    values = (
+        sealing.unseal_many(
+            there, tpm2_device=bound.tpm2_device, tpm2_signature=bound.tpm2_signature
+        )
+        if there
+        else {}
+    )
     for result in values.values():
         if isinstance(result, _PASSING) or (
             isinstance(result, HostKeyMissing) and hostkey.is_foreign()
@@ -160,7 +166,10 @@ def _install(
     def verify(read_back: Mapping[str, bytes]) -> None:
         allow_null = bound.with_key == "null"
         results = sealing.unseal_many(
-            read_back, allow_null=allow_null, tpm2_device=bound.tpm2_device
+            read_back,
+            allow_null=allow_null,
+            tpm2_device=bound.tpm2_device,
+            tpm2_signature=bound.tpm2_signature,
         )
         for name, result in results.items():
             if isinstance(result, CredentialError):

@@ -139,7 +139,7 @@ def _steps(wanted: dict[CredentialName, bytes], bound: Bound) -> list[_Step]:
     unsealed = sealing.unseal_many(
         {name: sealed.blob for name, sealed in old.items()},
         allow_null=True,
-        tpm2_device=bound.tpm2_device,
+        **bound.tpm2,
         progress=terminal.progress("unsealing") if len(old) > 1 else None,
     )
     return [

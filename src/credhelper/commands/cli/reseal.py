@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Reseals one after the other, each for itself; 1 where one failed."""
     names = _names(arguments)
     bound = binding.chosen(arguments)
-    if names and (bound.with_key or bound.tpm2_pcrs or bound.not_after):
+    if names and bound.is_said:
         bound.seal(names[0], b"x")  # whether it can be at all: asked once, also by a dry run
     failed = done = 0
     try:
@@ -82,9 +82,7 @@ def _names(arguments: argparse.Namespace) -> list[str]:
 def _reseal(name: str, wanted: Bound, arguments: argparse.Namespace, change: Change) -> str:
     """Reseals ``name``; what to say about it."""
     old = store.read_written(name)
-    value, end = expiry.unseal(
-        name, old.blob, allow_null=not arguments.all, tpm2_device=wanted.tpm2_device
-    )
+    value, end = expiry.unseal(name, old.blob, allow_null=not arguments.all, **wanted.tpm2)
     was = envelope.binding(old.blob)
     bound = wanted.like(old.blob)
     if was is envelope.NULL and not wanted.with_key:
