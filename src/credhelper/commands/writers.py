@@ -8,6 +8,8 @@ runner's way to the script: importing those would cost more than the rest of its
 
 from __future__ import annotations
 
+# by name: the registry of codecs goes before the last that is printed, and would import them
+from _codecs import utf_16_be_encode, utf_16_le_encode
 from binascii import b2a_base64
 
 TYPE_CHECKING = False
@@ -120,7 +122,7 @@ def _ascii(text: str) -> str:
 
 
 def _utf16(character: str) -> str:
-    digits = character.encode("utf-16-be").hex()
+    digits = utf_16_be_encode(character)[0].hex()
     return "".join(f"\\u{digits[start : start + 4]}" for start in range(0, len(digits), 4))
 
 
@@ -222,8 +224,8 @@ def _in_hex(value: bytes) -> Iterator[bytes]:
 
 def _in_utf16(value: bytes) -> Iterator[bytes]:
     text = _text(value)
-    yield text.encode("utf-16-le")
-    yield text.encode("utf-16-be")
+    yield utf_16_le_encode(text)[0]
+    yield utf_16_be_encode(text)[0]
 
 
 def _in_other_encodings(value: bytes) -> Iterator[bytes]:

@@ -80,9 +80,6 @@ def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
     for name in _OWN:  # Python empties the modules that it finds, before it lets go of the streams
         sys.modules.pop(name, None)
     try:
-        current = {id(getattr(each, "buffer", None)) for each in (sys.stdout, sys.stderr)}
-        if sys.version_info >= (3, 14) and id(stream.buffer) not in current:
-            stream.flush()  # nobody else would: it is not sys.stdout any more
         stream.write("")  # a stream without anything to write would not get to the masker
         if isinstance(stream.buffer, MaskedFile):  # python3 -u: from 3.14 on, it still would not
             stream.buffer.write(b"")

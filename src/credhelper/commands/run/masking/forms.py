@@ -15,7 +15,7 @@ SHORTEST: Final = 4  # bytes; what is shorter stands in too much text that is no
 HEAD: Final = 1024  # bytes; so much of a longer form counts as the form: little is held back
 WRAPPED: Final = 20  # bytes; what is shorter is not looked for with breaks in it
 _BASE64: Final = 76  # characters in a line of base64(1), base64.encodebytes()
-_AS_THEY_ARE: Final = frozenset(("utf-8", "utf8"))
+AS_THEY_ARE: Final = frozenset(("utf-8", "utf8"))
 # spelled twice, or as no one lays out, it is looked for unbroken alone
 _LAID_OUT: Final = frozenset(
     (spellings.AS_IT_IS, "base64", "JSON-escaped", "escaped in source code", "YAML-escaped")
@@ -41,7 +41,7 @@ def spelled(value: bytes, encoding: str) -> tuple[set[bytes], list[bytes]]:
         for text, label in texts.items()
         if label in _LAID_OUT and WRAPPED <= len(text) <= HEAD and len(value) <= HEAD
     ]
-    if encoding.lower() not in _AS_THEY_ARE:
+    if encoding.lower() not in AS_THEY_ARE:
         every = {form for text in every for form in _as_in(text, encoding)}
     return every, laid_out
 
@@ -84,7 +84,7 @@ def _all_as_in(texts: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 def _as_in(form: bytes, encoding: str) -> Iterator[bytes]:
     yield form
-    if encoding.lower() not in _AS_THEY_ARE:
+    if encoding.lower() not in AS_THEY_ARE:
         try:
             yield encoded(form.decode(), encoding)
         except UnicodeDecodeError:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from _thread import RLock  # threading imports more than the hot path can afford
 from sys import is_finalizing  # by name: at the very end, the module is emptied
 
+from credhelper.commands.run.masking.forms import AS_THEY_ARE
 from credhelper.commands.run.masking.vocabulary import NOTHING, Vocabulary
 
 TYPE_CHECKING = False
@@ -36,6 +37,8 @@ class Masker:
     def end(self) -> None:
         """Holds nothing back any more, once something is written: it may be the last."""
         self._ended = True
+        if self._vocabulary is None and self._encoding.lower() not in AS_THEY_ARE:
+            self._vocabulary = Vocabulary(self._values, self._encoding)  # while there are codecs
 
     def forget(self) -> None:
         """Drops what is held back: after a fork it is the parent's to write."""
