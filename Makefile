@@ -10,6 +10,8 @@ VENV := build/venv
 HOME_URL := https://github.com/credhelper/credhelper
 ADDRESS := maintainers@credhelper.example
 RUN := $(VENV)/bin
+# what hangs ends as a failure, with the stacks of its threads
+PYTEST := $(RUN)/python -m pytest --timeout=300
 
 .PHONY: help
 help: ## list the targets
@@ -23,10 +25,7 @@ demo: ## show the main job in a scratch place (root; installs what it needs)
 .PHONY: check
 check: ## install what the tests need and run all of them (root)
 	tests/setup
-	$(MAKE) --no-print-directory lint
-	$(MAKE) --no-print-directory coverage
-	$(MAKE) --no-print-directory check-package
-	$(MAKE) --no-print-directory check-system
+	$(MAKE) --no-print-directory lint check-checkout check-package check-system
 
 .PHONY: bench
 bench: venv rpm ## measure against peers and write benchmarks/README.md (root)
@@ -54,27 +53,31 @@ lint: venv ## ruff and mypy
 	$(RUN)/mypy
 
 # ---- tests of the checkout ----
+.PHONY: check-checkout
+check-checkout: venv ## run tests/unit and tests/real side by side (root)
+	$(PYTEST) tests/unit tests/real -n auto --dist worksteal --junitxml=build/checkout.xml $(PYTESTFLAGS)
+
 .PHONY: check-unit
 check-unit: venv ## run tests/unit: pure logic
-	$(RUN)/python -m pytest tests/unit $(PYTESTFLAGS)
+	$(PYTEST) tests/unit $(PYTESTFLAGS)
 
 .PHONY: check-real
 check-real: venv ## run tests/real: the real tools, in a private mount namespace (root)
-	$(RUN)/python -m pytest tests/real -n auto --dist worksteal $(PYTESTFLAGS)
+	$(PYTEST) tests/real -n auto --dist worksteal $(PYTESTFLAGS)
 
 .PHONY: check-crashes
 check-crashes: venv ## kill, fail and cut the power of each writing verb at every moment (root)
-	CREDHELPER_EVERY_STATE=1 $(RUN)/python -m pytest tests/real/test_crash.py tests/real/test_power_cuts.py \
+	CREDHELPER_EVERY_STATE=1 $(PYTEST) --timeout=3600 tests/real/test_crash.py tests/real/test_power_cuts.py \
 	    -n auto --dist worksteal --junitxml=build/crashes.xml $(PYTESTFLAGS)
 
 .PHONY: check-cpython
 check-cpython: venv ## run all of CPython's tests that start a Python with the runner in its place (root)
-	CREDHELPER_CPYTHON=all $(RUN)/python -m pytest tests/real/test_cpython.py -n auto --dist worksteal $(PYTESTFLAGS)
+	CREDHELPER_CPYTHON=all $(PYTEST) --timeout=3600 tests/real/test_cpython.py -n auto --dist worksteal $(PYTESTFLAGS)
 
 .PHONY: coverage
-coverage: venv ## run both under coverage, children included, and hold them to its limit (root)
+coverage: venv ## run check-checkout under coverage, children included, and hold it to its limit (root)
 	$(RUN)/coverage erase
-	$(RUN)/coverage run -m pytest tests/unit tests/real -n auto --dist worksteal $(PYTESTFLAGS)
+	$(RUN)/coverage run -m pytest --timeout=900 tests/unit tests/real -n auto --dist worksteal $(PYTESTFLAGS)
 	$(RUN)/coverage combine -q
 	$(RUN)/coverage report
 
@@ -140,7 +143,7 @@ lint-ansible: venv ## ansible-test sanity and ansible-lint over the collection
 
 .PHONY: check-package
 check-package: venv lint-package lint-ansible ## build the RPM, lint everything that goes into it, and test it (root)
-	$(RUN)/python -m pytest tests/package $(PYTESTFLAGS)
+	$(PYTEST) tests/package $(PYTESTFLAGS)
 
 .PHONY: check-rpm-py-installer
 check-rpm-py-installer: rpm ## read the package with bindings built for this Python (downloads RPM's source)
@@ -160,7 +163,7 @@ copr: srpm ## build in Copr: make copr COPR=owner/project (needs copr-cli and it
 .PHONY: check-system
 check-system: venv rpm ## run tests/system in booted machines, built on first use (root)
 	$(RUN)/python -m tests.machines.roots
-	$(RUN)/python -m pytest tests/system -n 2 --dist loadfile --junitxml=build/system.xml $(PYTESTFLAGS)
+	$(PYTEST) tests/system -n 2 --dist loadfile --junitxml=build/system.xml $(PYTESTFLAGS)
 
 .PHONY: system-report
 system-report: ## write what the last check-system showed into tests/README.md
@@ -168,4 +171,4 @@ system-report: ## write what the last check-system showed into tests/README.md
 
 .PHONY: fuzz
 fuzz: venv rpm ## run the fuzz tests long (root)
-	$(RUN)/python -m pytest tests/system/test_fuzz.py -n 2 --hypothesis-profile=long --durations=0 $(PYTESTFLAGS)
+	$(PYTEST) --timeout=3600 tests/system/test_fuzz.py -n 2 --hypothesis-profile=long --durations=0 $(PYTESTFLAGS)

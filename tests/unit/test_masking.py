@@ -221,6 +221,16 @@ def test_only_what_could_become_a_value_is_held_back() -> None:
     assert masker.finish() == b""
 
 
+def test_a_line_that_ends_with_a_value_is_not_held_back() -> None:
+    """Whoever reads lines would wait, though another form may go on after signs like a gap's."""
+    for value in (b"sk-secret/value+1234567890==", b"it's 'quoted' with blanks '", KEY + b"\\"):
+        for end in (b"\n", b"\r\n"):
+            assert Masker({"key": value}).feed(value + end) == b"[credential key]" + end
+    both = Masker({"short": KEY, "long": KEY + b"-and-more"})
+    assert both.feed(KEY + b"\n") == b""
+    assert both.feed(b"   -and-more\n") == b"[credential long]\n   \n"
+
+
 def test_a_value_cut_anywhere() -> None:
     for size in range(4, 90):
         value = (KEY * 3)[-size:]

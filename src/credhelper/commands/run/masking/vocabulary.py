@@ -105,7 +105,7 @@ class Vocabulary:
             end = pieces[-1][1]
             if start < done:
                 continue
-            if start >= hold:
+            if start >= hold and not (start == hold and self._ends_a_line(text, form, end)):
                 break
             if len(form) < ordinary.SHORTEST:
                 if end == len(text) and not last:
@@ -153,6 +153,19 @@ class Vocabulary:
                 found.append((start, start - end, form, [(start, end)]))
         found.sort(reverse=True)
         return found
+
+    def _ends_a_line(self, text: bytes, form: bytes, end: int) -> bool:
+        """Whether ``text`` ends with a line, and that with ``form``, which is all of a value.
+
+        Signs at its end may look like a gap in another form of the value: nobody waits for that.
+        """
+        if text[end:] not in (b"\n", b"\r\n"):
+            return False
+        label, plain = self._labels[form[:HEAD]], form.translate(None, gaps.SQUEEZED)
+        return not any(
+            other.translate(None, gaps.SQUEEZED).startswith(plain) and self._labels[other[:HEAD]] != label
+            for other in self._gaps
+        )
 
     def _ends_quietly(self, block: bytes, done: int) -> bool:
         """Whether a look at the end of a line tells that no form begins there; False in doubt."""
