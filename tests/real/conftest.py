@@ -6,6 +6,7 @@ Each test begins with an empty store, a host key and a journal that listens.
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import socket
@@ -94,6 +95,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             "hint: run them on a machine or in a container that may mount (CAP_SYS_ADMIN)",
             returncode=1,
         )
+    # a command that a test runs with a umask of 0 would make __pycache__ anybody's
+    compileall.compile_dir(ROOT / "src", quiet=2)
     Path("/etc/machine-id").write_text("5ca1ab1e0ddba11c0ffee0000c0dec0d\n")
     HOST_KEY.unlink(missing_ok=True)
     subprocess.run([SYSTEMD_CREDS, "setup"], check=True, capture_output=True)

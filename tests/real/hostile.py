@@ -8,6 +8,7 @@ bob under a careless one, which keeps his environment and descriptors, so that t
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import os
 import shutil
@@ -106,8 +107,9 @@ bob ALL=(root) NOPASSWD: {rule}, {rule} *
 """
 
 
+@functools.cache
 def install() -> None:
-    """The commands, the library and the script, as root would install them."""
+    """Once in a process: the commands, the library and the script, as root would install them."""
     python = subprocess.run(
         ["/usr/bin/python3", "-I", "-c", "import site; print(site.getsitepackages()[0])"],
         capture_output=True,

@@ -6,12 +6,13 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.real.conftest import STORE, SYSTEMD_CREDS, unseal
+from tests.real.conftest import REPLACED, STORE, SYSTEMD_CREDS, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ class Scenario:
     def restore(self) -> None:
         """Has the store and the source as the verb is to find them."""
         before = self.before or {}
+        shutil.rmtree(REPLACED, ignore_errors=True)  # a name is taken again only within its second
         STORE.mkdir(0o700, exist_ok=True)
         for path in STORE.iterdir():
             if path.name not in before or path.read_bytes() != blob(path.name, before[path.name]):

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from credhelper.commands import fleet
-from credhelper.commands.cli import _run as credhelper
 from credhelper.commands.cli import report
+from credhelper.commands.cli.usage import parse
 from credhelper.errors import InvalidValue
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -95,17 +95,18 @@ def test_the_page_is_written_whole(tmp_path: Path, capfd: pytest.CaptureFixture[
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps(FACTS))
     target = tmp_path / "report.html"
-    assert credhelper(["report", f"--html={target}", str(facts)]) == 0
+    assert report.run(parse(["report", f"--html={target}", str(facts)])) == 0
     assert capfd.readouterr().out.startswith(f"wrote {target}: 2 credentials")
     assert target.read_text().startswith("<!DOCTYPE html>")
-    assert credhelper(["report", f"--html={tmp_path}/no/report.html", str(facts)]) == 1
+    with pytest.raises(OSError, match=r"no/"):
+        report.run(parse(["report", f"--html={tmp_path}/no/report.html", str(facts)]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.json", "report.html"]
 
 
 def test_rows_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     facts = tmp_path / "facts.json"
     facts.write_text(json.dumps(FACTS))
-    assert credhelper(["report", "--json", str(facts)]) == 0
+    assert report.run(parse(["report", "--json", str(facts)])) == 0
     said = json.loads(capfd.readouterr().out)
     assert (said["format"], said["verb"]) == (1, "report")
     assert [row["host"] for row in said["rows"]] == ["web1", "web1", "web1", "web2"]
