@@ -162,10 +162,8 @@ class Vocabulary:
         if text[end:] not in (b"\n", b"\r\n"):
             return False
         label, plain = self._labels[form[:HEAD]], form.translate(None, gaps.SQUEEZED)
-        return not any(
-            other.translate(None, gaps.SQUEEZED).startswith(plain) and self._labels[other[:HEAD]] != label
-            for other in self._gaps
-        )
+        others = (form for form in self._gaps if self._labels[form[:HEAD]] != label)
+        return not any(form.translate(None, gaps.SQUEEZED).startswith(plain) for form in others)
 
     def _ends_quietly(self, block: bytes, done: int) -> bool:
         """Whether a look at the end of a line tells that no form begins there; False in doubt."""
