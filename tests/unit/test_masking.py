@@ -518,7 +518,7 @@ def test_breaks_at_every_cut() -> None:
 
 
 INSTALL = f"""
-import sys, types
+import sys, types; profiled = sys.setprofile
 # nothing but masking itself
 for name in "credhelper", "credhelper.commands", "credhelper.commands.run":
     package = sys.modules[name] = types.ModuleType(name)
@@ -892,9 +892,9 @@ def test_a_write_as_another_one_begins(options: tuple[str, ...]) -> None:
     script = """
 def profile(frame, event, _):
     if event == "call" and frame.f_code.co_name == "write":
-        sys.setprofile(None)
+        profiled(None)
         sys.stdout.write("nested\\n")
-sys.setprofile(profile)
+profiled(profile)
 for number in range(500):
     sys.stdout.write(f"line {number} {KEY}\\n")
 """

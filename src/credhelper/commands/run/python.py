@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
+# what Python has for cached code that was moved; no stub has it
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
+
 from credhelper import loading
 from credhelper.commands import grants, messages
 from credhelper.commands.run import masking
@@ -18,7 +21,7 @@ from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SO
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import CodeType, ModuleType
+    from types import CodeType, FrameType, ModuleType
     from typing import Final
 
 MODULE: Final = "module"
@@ -132,9 +135,21 @@ def _run_file(script: PythonScript) -> None:
 
     def execute() -> None:
         code = _code(script.source, name, script.form)
+        _stay_behind(name)
         exec(code, main.__dict__)  # noqa: S102 # to run a script is what this is for
+        _stay_behind(name)  # a debugger of the script's would go on here
 
     _as_python(execute)
+
+
+def _stay_behind(name: str) -> None:
+    """Keeps debuggers out of the runner's frames; the first one looks like that of ``name``."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        frame.f_trace_lines, frame.f_trace = False, None
+        last, frame = frame, frame.f_back
+    last.f_globals["__file__"] = name
+    _fix_co_filename(last.f_code, name)  # for inspect.stack()[-1]
 
 
 def _describe(main: ModuleType, name: str, form: str) -> None:

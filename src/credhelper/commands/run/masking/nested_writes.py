@@ -17,17 +17,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from credhelper.commands.run.masking import MaskedWriter
+
 
 class Text(io.TextIOWrapper):
     """A text stream on ``writer``, which is what its ``buffer`` is to the script."""
 
     closed = False  # asked for at every write: what is below would answer slowly
 
-    def __init__(self, writer: io.BufferedWriter, *arguments: Any, **options: Any) -> None:
+    def __init__(self, writer: MaskedWriter, *arguments: Any, **options: Any) -> None:
         guard = _Guard(writer)
         super().__init__(guard, *arguments, **options)
         self._writer = writer
         guard.watch(self)
+        this = ref(self)
+
+        def close() -> None:  # by another text stream on the same writer
+            text = this()
+            if text is not None:
+                text.closed = True
+
+        writer.closes = close
 
     @property
     def buffer(self) -> io.BufferedWriter:
