@@ -63,6 +63,23 @@ def test_a_replaced_value_goes_with_time_with_the_credential_and_on_demand(
     assert not list(RETIRED.iterdir())
 
 
+def test_what_put_and_import_replace_is_searched_for_too(
+    scratch: Path, credhelper: Runs, sealed: Callable[..., Path]
+) -> None:
+    sealed("first", KEY)
+    sealed("second", KEY[::-1])
+    assert credhelper("put", "first", "--stdin", input=KEY).status == 0
+    assert not RETIRED.exists()
+    assert credhelper("put", "first", "--stdin", input=NEW).status == 0
+    (scratch / ".env").write_bytes(b"FIRST=" + NEW + b"\nSECOND=" + NEW[::-1] + b"\n")
+    assert credhelper("import", str(scratch / ".env"), "--rotate").status == 0
+    assert sorted(kept.name.partition(":")[0] for kept in RETIRED.iterdir()) == ["first", "second"]
+    (scratch / ".env").write_bytes(KEY + b"\n" + KEY[::-1])
+    found = credhelper("leaks", str(scratch))
+    assert "first, replaced 20" in found.out
+    assert "second, replaced 20" in found.out
+
+
 def test_a_rotation_that_fails_keeps_nothing(credhelper: Runs, sealed: Callable[..., Path]) -> None:
     sealed("my_api_key", KEY)
     finished = credhelper("rotate", "my_api_key", "--not-after", "2001-01-01", input=NEW)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Values that a rotation has replaced, kept sealed for ``leaks`` alone.
+"""Values that others have replaced, kept sealed for ``leaks`` alone.
 
 A key that has leaked is rotated first, and then its old value is what has to be found and taken
 out of files and histories. So the sealed file stays, for a time, as ``NAME:SECONDS``: no name that
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from credhelper import store
-from credhelper.errors import CredentialError
+from credhelper import envelope, store
+from credhelper.errors import CredentialError, DamagedCredential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 STATE: Final = "/var/lib/credhelper"
 DIRECTORY: Final = f"{STATE}/retired"
@@ -33,11 +34,25 @@ class Retired:
     blob: bytes
 
 
-def keep(name: str, blob: bytes) -> Callable[[], None]:
-    """Keeps what was sealed as ``name``, on the disk once this returns; what undoes it.
+@contextmanager
+def kept(blobs: Mapping[str, bytes]) -> Iterator[None]:
+    """Keeps what is replaced within (by name), unless that raises; nothing of a damaged one.
 
     Raises :class:`StoreFailed`, :class:`UnsafeStore`, :class:`NotPermitted`.
     """
+    with ExitStack() as undo:
+        for name, blob in blobs.items():
+            try:
+                envelope.binding(blob)
+            except DamagedCredential:
+                continue
+            undo.callback(_keep(name, blob))
+        yield
+        undo.pop_all()
+
+
+def _keep(name: str, blob: bytes) -> Callable[[], None]:
+    """Keeps what was sealed as ``name``, on the disk once this returns; what undoes it."""
     try:
         for directory in (STATE, DIRECTORY):
             try:
@@ -59,7 +74,7 @@ def keep(name: str, blob: bytes) -> Callable[[], None]:
 
 
 def entries() -> list[Retired]:
-    """All that are kept, by name, the latest first. Raises as :func:`keep` does."""
+    """All that are kept, by name, the latest first. Raises as :func:`kept` does."""
     found = []
     with _Directory() as descriptor:
         for name, until in _names(descriptor):

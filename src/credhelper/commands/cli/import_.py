@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, hostkey, sealing, store
-from credhelper.commands import audit, dotenv_import, installing, messages
+from credhelper.commands import audit, dotenv_import, installing, messages, retired
 from credhelper.commands.cli import add, binding, changing, stream
 from credhelper.commands.dotenv_import import FILL_IN
 from credhelper.commands.source import Source
@@ -177,7 +177,9 @@ def _install(
             if result != values[name]:
                 raise add.another_value(name)
 
-    installing.install_many(blobs, verify, there.keys() & blobs.keys(), change=change)
+    replaced = {name: blob for name, blob in there.items() if name in blobs}
+    with retired.kept(replaced):
+        installing.install_many(blobs, verify, replaced.keys(), change=change)
     audit.store_changed("import", blobs)
     return blobs
 

@@ -61,11 +61,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=float,
         default=retired.MAXIMUM_AGE_DAYS,
         metavar="DAYS",
-        help="drop values that rotate replaced longer ago than that (default: 180)",
+        help="drop values that were replaced longer ago than that (default: 180)",
     )
-    parser.add_argument(
-        "--forget", metavar="NAME", help="drop the values of NAME that rotate replaced"
-    )
+    parser.add_argument("--forget", metavar="NAME", help="drop the replaced values of NAME")
     parser.add_argument(
         "--machine",
         action="store_true",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import audit, installing, messages
+from credhelper.commands import audit, installing, messages, retired
 from credhelper.commands.cli import add, binding, changing, terminal, value
 from credhelper.errors import (
     CredentialError,
@@ -178,18 +178,22 @@ def _put(steps: list[_Step], bound: Bound, change: Change) -> list[_Step]:
             if bound.unseal(step.name, read_back[step.name]) != step.secret:
                 raise add.another_value(step.name)
 
+    replaced: dict[str, bytes] = {
+        name: step.old.blob for name, step in taken.items() if step.old and step.change == ROTATED
+    }
     try:
-        installing.install_many(
-            {name: step.blob for name, step in taken.items()},
-            lambda read: verify(dict(read)),
-            [name for name, step in taken.items() if step.old],
-            modified_ns={
-                name: step.old.status.st_mtime_ns  # its value is no younger
-                for name, step in taken.items()
-                if step.old and step.change == RESEALED
-            },
-            change=change,
-        )
+        with retired.kept(replaced):
+            installing.install_many(
+                {name: step.blob for name, step in taken.items()},
+                lambda read: verify(dict(read)),
+                [name for name, step in taken.items() if step.old],
+                modified_ns={
+                    name: step.old.status.st_mtime_ns  # its value is no younger
+                    for name, step in taken.items()
+                    if step.old and step.change == RESEALED
+                },
+                change=change,
+            )
     except CredentialExists:
         raise StoreFailed("a credential was added meanwhile", "run it again") from None
     for kind, operation in _OPERATIONS.items():

@@ -57,13 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     if test:
         trial.require(test, name, secret)
     with changing.change(arguments) as change:
-        undo = retired.keep(name, old.blob) if was and not arguments.forget else None
-        try:
+        with retired.kept({} if arguments.forget else {name: old.blob}):
             blob = add.put(name, secret, bound, change, replace=True)
-        except BaseException:
-            if undo:
-                undo()
-            raise
         now = envelope.binding(blob).label
         before = f", before: {was or 'damaged'}" if now != was else ""
         messages.say(
