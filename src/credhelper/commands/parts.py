@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
+    Named = tuple[str, str]  # what it is called there, and the part
+
 _MOST: Final = 1000  # parts of one value
 _LONGEST: Final = 1 << 18  # bytes of a value that is looked into
 _LINE: Final = 16  # characters; a shorter line by itself is no key
@@ -29,35 +31,40 @@ def parts(value: bytes) -> tuple[bytes, ...]:
     The strings of JSON, TOML, INI and ``.env`` documents, the user-info and query of a URL, the
     password of ``user:password``, the token of ``Bearer TOKEN``, the lines of a PEM file.
     """
+    return tuple(named(value))
+
+
+def named(value: bytes) -> dict[bytes, str]:
+    """The parts of ``value``, each with what it is called there: ``client_secret``, ``a line``."""
+    found: dict[bytes, str] = {}
     if len(value) > _LONGEST:
-        return ()
+        return found
     try:
         text = value.decode().strip()
     except UnicodeDecodeError:
-        return ()
-    found: dict[bytes, None] = {}
-    for part in (*_within(text), *_lines(text)):
+        return found
+    for name, part in (*_within(text), *_lines(text)):
         encoded = part.strip().encode()
         if len(encoded) >= SHORTEST and not setting(encoded) and part.strip() != text:
-            found[encoded] = None
+            found.setdefault(encoded, name)
         if len(found) >= _MOST:
             break
-    return tuple(found)
+    return found
 
 
-def _within(text: str, depth: int = 3) -> Iterator[str]:
+def _within(text: str, depth: int = 3) -> Iterator[Named]:
     """The parts, and the parts of those."""
-    for part in _first(text):
-        yield part
+    for name, part in _first(text):
+        yield name, part
         if depth and part != text:
             yield from _within(part, depth - 1)
             yield from _lines(part)
 
 
-def _first(text: str) -> Iterator[str]:
+def _first(text: str) -> Iterator[Named]:
     word, _, rest = text.partition(" ")
     if "\n" not in text and word.lower() in _SCHEMES and rest:
-        yield rest.strip()
+        yield "token", rest.strip()
         if word.lower() == "basic":
             yield from _decoded(rest)
     elif text[:1] in ("{", "["):
@@ -70,7 +77,7 @@ def _first(text: str) -> Iterator[str]:
         yield from _assigned(text)
 
 
-def _quoted(text: str) -> Iterator[str]:
+def _quoted(text: str, name: str = "") -> Iterator[Named]:
     """What is between double quotes, or between single ones outside of those, but for keys."""
     at = 0
     while at < len(text):
@@ -81,9 +88,11 @@ def _quoted(text: str) -> Iterator[str]:
         end = _closing(text, at + 1, mark)
         if end < 0:
             return
-        if text[end + 1 :].lstrip(" \t\r\n")[:1] not in (":", "="):
-            inside = text[at + 1 : end]
-            yield inside if mark == "'" else _unescaped(inside)
+        inside = text[at + 1 : end]
+        if text[end + 1 : end + 65].lstrip(" \t\r\n")[:1] in (":", "="):
+            name = inside
+        else:
+            yield name, inside if mark == "'" else _unescaped(inside)
         at = end + 1
 
 
@@ -112,7 +121,7 @@ def _unescaped(text: str) -> str:
     return "".join(result).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _assigned(text: str) -> Iterator[str]:
+def _assigned(text: str) -> Iterator[Named]:
     """What lines such as ``export KEY="value"``, ``key = value`` and ``user:password`` assign."""
     lines = text.splitlines()
     for line in lines:
@@ -121,31 +130,34 @@ def _assigned(text: str) -> Iterator[str]:
         if not key or (len(lines) > 1 and not _is_key(key)):
             continue
         value = line[min(places) + 1 :].strip()
+        name = key.strip("\"' ")
+        name = name if len(lines) > 1 or "=" in line[: min(places) + 1] else "password"
         if value[:1] in ("'", '"', "{", "["):
-            yield from _quoted(value)
+            yield from _quoted(value, name)
         elif value:
-            yield value
+            yield name, value
             for comment in (" #", " ;"):
                 if comment in value:
-                    yield value.partition(comment)[0].strip()
+                    yield name, value.partition(comment)[0].strip()
 
 
 def _is_key(text: str) -> bool:
     return all(sign.isalnum() or sign in "_-." for sign in text.strip("\"'"))
 
 
-def _of_url(text: str) -> Iterator[str]:
+def _of_url(text: str) -> Iterator[Named]:
     """Its password and user, the values of its query, its fragment; as they are and unquoted."""
     rest = text.partition("://")[2]
     rest, _, fragment = rest.partition("#")
     rest, _, query = rest.partition("?")
     user_info, at, _ = rest.partition("/")[0].rpartition("@")
     user, _, password = user_info.partition(":")
-    pairs = [pair.partition("=")[2] for pair in query.split("&")] if query else []
-    for part in (password, user if at else "", *pairs, fragment):
+    pairs = [pair.partition("=")[::2] for pair in query.split("&")] if query else []
+    parts_ = (("password", password), ("user", user if at else ""), *pairs, ("fragment", fragment))
+    for name, part in parts_:
         if part:
-            yield part
-            yield _unquoted(part)
+            yield name, part
+            yield name, _unquoted(part)
 
 
 def _unquoted(text: str) -> str:
@@ -159,14 +171,14 @@ def _unquoted(text: str) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _decoded(text: str) -> Iterator[str]:
+def _decoded(text: str) -> Iterator[Named]:
     try:
-        yield a2b_base64(text).decode()
+        yield "user and password", a2b_base64(text).decode()
     except (Error, UnicodeDecodeError):
         pass
 
 
-def _lines(text: str) -> Iterator[str]:
+def _lines(text: str) -> Iterator[Named]:
     """The lines that could be a key or a part of one; no prose, and nothing short out of a PEM."""
     within = False
     lines = text.splitlines()
@@ -175,7 +187,7 @@ def _lines(text: str) -> Iterator[str]:
         if word.startswith("-----"):
             within = word.startswith("-----BEGIN ")
         elif word and (within or (len(word) >= _LINE and not _is_prose(word))):
-            yield word
+            yield "a line", word
 
 
 def _is_prose(line: str) -> bool:
