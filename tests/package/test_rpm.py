@@ -248,6 +248,7 @@ def test_what_the_commands_require(built: dict[str, Package], version: str) -> N
     assert built[COMMANDS].dependencies("recommends") == {
         "git-core",
         "(python3-zstandard if python3 < 3.14)",
+        "vectorscan",
     }
 
 

@@ -520,7 +520,7 @@ def test_a_directory_that_is_swapped_for_a_link_meanwhile(tree: Path, private: P
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        for _ in range(50):
+        for _ in range(15):
             assert "of_root" not in {hit.credential for hit in look(tree).hits}
     finally:
         ended.set()

@@ -14,9 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credhelper.commands.cli import leaks_report
+from credhelper.commands.leaks import vectorscan
 from credhelper.commands.leaks.matching import Match, matcher
 from credhelper.commands.leaks.provenance import date_of
-from credhelper.commands.leaks.sought import LONGEST, sought
+from credhelper.commands.leaks.sought import LONGEST, needles, probes
+from credhelper.commands.leaks.vectorscan import Vectorscan
+from credhelper.commands.literals import Literals
+from credhelper.commands.spellings import spellings
 
 NAME = "my_api_key"
 values = st.binary(min_size=8, max_size=300).filter(lambda v: len(v.rstrip(b"\r\n")) >= 8)
@@ -26,12 +30,20 @@ def matches(value: bytes, chunks: list[bytes]) -> list[Match]:
     return list(matcher({NAME: value}).matches(chunks))
 
 
+def forms(value: bytes) -> list[bytes]:
+    """A value's spellings, but for what an encoding has of it without its neighbours."""
+    secret = value.rstrip(b"\r\n")
+    cut = secret.hex("%").encode()
+    found = spellings(secret).items()
+    return [text for text, label in found if not label.startswith("base64") and text.lower() != cut]
+
+
 @given(values, st.binary(max_size=100), st.binary(max_size=100), st.data())
 def test_every_form_is_found_however_the_data_comes(
     value: bytes, before: bytes, after: bytes, data: st.DataObject
 ) -> None:
-    form = data.draw(st.sampled_from(sought(NAME, value)))
-    text = before + form.text + after
+    form = data.draw(st.sampled_from(forms(value)))
+    text = before + form + after
     size = data.draw(st.integers(1, len(text)))
     chunks = [text[i : i + size] for i in range(0, len(text), size)]
     assert before.count(b"\n") + 1 in {match.line for match in matches(value, chunks)}
@@ -82,11 +94,22 @@ def test_nothing_is_found_where_nothing_is(value: bytes, data: bytes) -> None:
         assert value.rstrip(b"\r\n") in data
 
 
-@given(values, st.binary(max_size=40))
-def test_no_form_of_a_value_is_left_in_what_is_shown(value: bytes, other: bytes) -> None:
+@given(values, st.binary(max_size=40), st.data())
+def test_no_form_of_a_value_is_left_in_what_is_shown(
+    value: bytes, other: bytes, data: st.DataObject
+) -> None:
     search = matcher({NAME: value})
-    for form in sought(NAME, value):
-        assert form.text not in search.redacted(other + form.text + other).replace(other, b"|")
+    form = data.draw(st.sampled_from(forms(value)))
+    assert form not in search.redacted(other + form + other).replace(other, b"|")
+
+
+def test_parts_of_a_value_are_found_by_their_names() -> None:
+    value = json.dumps(
+        {"installed": {"client_id": "1234-abcdefgh", "client_secret": "GOCSPX-abcdefgh12345678"}}
+    ).encode()
+    found = matches(value, [b"id=1234-abcdefgh\nsecret=GOCSPX-abcdefgh12345678\n"])
+    assert [(match.credential, match.line) for match in found] == [(f"client_secret of {NAME}", 2)]
+    assert [match.credential for match in matches(value, [value])] == [NAME]
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])
@@ -97,7 +120,8 @@ def test_values_too_short_to_search_for_are_named(size: int) -> None:
 def test_of_a_large_value_a_part_is_enough() -> None:
     value = bytes(i * 7919 % 251 for i in range(1 << 20))
     assert matches(value, [value])
-    assert max(len(form.text) for form in sought(NAME, value)) <= 6 * LONGEST
+    (needle,), _ = needles({NAME: value})
+    assert len(needle.value) == LONGEST
 
 
 def test_the_certificate_next_to_a_key_is_no_secret() -> None:
@@ -109,9 +133,29 @@ def test_the_certificate_next_to_a_key_is_no_secret() -> None:
     assert matches(value, [key.encode()])
 
 
+@given(st.sets(values.filter(any), min_size=1, max_size=20), st.binary(max_size=300), st.data())
+def test_both_searches_find_the_same(
+    literals: set[bytes], block: bytes, data: st.DataObject
+) -> None:
+    """With Vectorscan, which may not be there, and without it."""
+    block += data.draw(st.sampled_from(sorted(literals))) + block
+    slow, fast = Literals(literals), Vectorscan(literals)
+    for it in (block, bytearray(block)):
+        assert sorted(fast.places(it)) == sorted(set(slow.places(it)))
+
+
+@pytest.mark.parametrize("library", ["libhs.so.5", "none.so"])
+def test_a_search_goes_without_vectorscan(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectorscan, "_LIBRARY", library)
+    search = matcher({NAME: b"correct horse battery"})
+    assert isinstance(search.literals, Literals) == (library == "none.so")
+    assert len(list(search.matches([b"a correct\\x20horse battery"]))) == 1
+
+
 def test_nothing_shows_a_value() -> None:
     search = matcher({NAME: b"correct horse battery"})
-    for thing in (search, search.probes, *sought(NAME, b"correct horse battery")):
+    (needle,), _ = needles({NAME: b"correct horse battery"})
+    for thing in (search, search.literals, needle, needle.units, *probes(needle)):
         assert "horse" not in repr(thing)
 
 

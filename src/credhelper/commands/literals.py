@@ -50,6 +50,7 @@ _PIECE: Final = 19  # bytes between two breaks, at least
 _ENOUGH: Final = 1 << 13  # bytes of literals, to tell which bytes they have
 _TELLING: Final = 20  # bytes that are asked for
 _PARTS: Final = 128  # for so many sets of bytes at most: blocks of one kind lack the same
+_ALL: Final = 1 << 17  # literals in all of those together
 # of memoryview.cast()
 _FORMATS: Final[dict[int, Literal["I", "Q"]]] = {_WORD: "I", _LONG_WORD: "Q"}
 _AT_ONCE: Final = 512  # words: in a large block with one of them, the others are not gone through
@@ -68,6 +69,8 @@ class Literals:
         telling = sorted(filter(counts.get, _RARE), key=lambda byte: -counts[byte])[:_TELLING]
         self._telling = tuple((1 << place, byte) for place, byte in enumerate(telling))
         self._parts: dict[int, _Part] = {}
+        # many literals make large parts
+        self._most = max(4, min(_PARTS, _ALL // (1 + len(self._whole) + len(self._broken))))
         # a small part that a large block was searched with, and which bytes that must not have
         self._usual: tuple[bytes, _Part] | None = None
 
@@ -115,7 +118,7 @@ class Literals:
 
     def _part(self, has: int) -> _Part:
         """The search for what can be in a block with those of the telling bytes alone."""
-        if len(self._parts) >= _PARTS:
+        if len(self._parts) >= self._most:
             has = (1 << len(self._telling)) - 1
             if has in self._parts:
                 return self._parts[has]

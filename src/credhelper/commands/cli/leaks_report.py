@@ -109,7 +109,7 @@ def _rank(ref: str) -> tuple[bool, bool, str]:
 
 
 def _steps(report: Report) -> list[Line]:
-    names = sorted({hit.credential for hit in report.hits} & report.current)
+    names = sorted({hit.credential.rpartition(" of ")[2] for hit in report.hits} & report.current)
     lines = [Line("1. revoke it: what was found is known to others", "bold")]
     if names:
         lines = [

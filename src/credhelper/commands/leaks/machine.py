@@ -195,8 +195,7 @@ def journal_hits(matcher: Matcher, block: bytes) -> list[Hit]:
         name, unit, seconds = _record(block, start, span.start)
         when = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
         where = matcher.shown(f"{name} of {unit or 'no unit'}, {when}".encode())[0]
-        form = span.form
-        hits.append(Hit(form.credential, form.encoding, Place.JOURNAL, where, author_date=when))
+        hits.append(Hit(span.needle.name, span.encoding, Place.JOURNAL, where, author_date=when))
     return hits
 
 

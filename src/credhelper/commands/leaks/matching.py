@@ -2,10 +2,13 @@
 """Exact search for every form of every value in buffers and streams of bytes."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from credhelper.commands.leaks.sought import BREAK, LONGEST_GAP, Sought, sought
+from credhelper.commands.leaks.escapes import AS_IT_IS
+from credhelper.commands.leaks.sought import Needle, Probe, needles, probes
+from credhelper.commands.leaks.vectorscan import Vectorscan
 from credhelper.commands.literals import Literals
 
 MOST = 100  # matches of one credential in one file; more tell nothing new
@@ -22,23 +25,26 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
+    """A value in a buffer, and how it is written there."""
+
     start: int
     end: int
-    form: Sought
+    needle: Needle
+    encoding: str
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """What is searched for. Never shows a value."""
 
-    by_probe: Mapping[bytes, tuple[tuple[int, Sought], ...]]
-    probes: Literals
+    by_text: Mapping[bytes, tuple[Probe, ...]]
+    literals: Literals | Vectorscan
     overlap: int
     skipped: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Matcher({len(self.by_probe)} probes)"
+        return f"Matcher({len(self.by_text)} probes)"
 
     def matches(self, chunks: Iterable[bytes]) -> Iterator[Match]:
         """Every match in the stream that chunks make up; memory is that of one chunk and a bit."""
@@ -52,23 +58,23 @@ class Matcher:
         for match in self.matches(chunks):
             yield match.text
 
-    def spans(self, buffer: bytes | bytearray) -> list[_Span]:
+    def spans(self, buffer: bytes | bytearray) -> list[Span]:
         """Where values are in buffer, in order; of overlapping ones of a credential the first."""
         found = []
-        within: dict[Sought, int] = {}  # up to where one stands that was found already
-        for position, probe, _ in sorted(self.probes.places(buffer)):
-            for offset, form in self.by_probe[probe]:
-                if position < within.get(form, 0):
-                    continue
-                if span := _verified(buffer, position, offset, form):
-                    found.append(span)
-                    within[form] = span.end
+        within: dict[Needle, int] = {}  # up to where one stands that was found already
+        for position, text, _ in sorted(self.literals.places(buffer)):
+            for probe in self.by_text[text]:
+                if position >= within.get(probe.needle, 0):
+                    for span in read(buffer, position, probe):
+                        found.append(span)
+                        within[probe.needle] = max(span.end, within.get(probe.needle, 0))
         found.sort(key=lambda span: (span.start, -span.end))
         ends: dict[str, int] = {}
         result = []
         for span in found:
-            if span.start >= ends.get(span.form.credential, 0):
-                ends[span.form.credential] = span.end
+            names = span.needle.owner, span.needle.name
+            if span.start >= max(ends.get(name, 0) for name in names):
+                ends[span.needle.name] = span.end
                 result.append(span)
         return result
 
@@ -80,9 +86,7 @@ class Matcher:
     def redacted(self, text: bytes) -> bytes:
         """The text, each value in it replaced by the name of its credential in <>."""
         for span in reversed(self.spans(text)):
-            text = (
-                text[: span.start] + b"<" + span.form.credential.encode() + b">" + text[span.end :]
-            )
+            text = text[: span.start] + b"<" + span.needle.name.encode() + b">" + text[span.end :]
         return text
 
 
@@ -112,13 +116,13 @@ class Scan:
         for span in self._matcher.spans(buffer):
             if span.start >= safe:
                 break
-            name = span.form.credential
+            name = span.needle.name
             self._count[name] = self._count.get(name, 0) + 1
             if self._count[name] <= MOST:
                 self._line += buffer.count(b"\n", done, span.start)
                 done = span.start
                 text = buffer[span.start : span.end]
-                result.append(Match(name, span.form.encoding, self._line, text))
+                result.append(Match(name, span.encoding, self._line, text))
         self._line += buffer.count(b"\n", done, safe)
         self._rest = buffer[safe:]
         return result
@@ -126,68 +130,54 @@ class Scan:
 
 def matcher(values: Mapping[str, bytes]) -> Matcher:
     """A Matcher for values by credential name; those too short to search for are in .skipped."""
-    by_probe: dict[bytes, tuple[tuple[int, Sought], ...]] = {}
-    skipped, overlap = [], 0
-    for credential, value in values.items():
-        found = sought(credential, value)
-        if not found:
-            skipped.append(credential)
-        for form in found:
-            overlap = max(overlap, form.span)
-            for offset, probe in form.probes:
-                by_probe[probe] = (*by_probe.get(probe, ()), (offset, form))
-    return Matcher(by_probe, Literals(by_probe), overlap, tuple(sorted(skipped)))
+    by_text: dict[bytes, tuple[Probe, ...]] = {}
+    wanted, skipped = needles(values)
+    for needle in wanted:
+        for probe in probes(needle):
+            by_text[probe.text] = (*by_text.get(probe.text, ()), probe)
+    overlap = max((2 * needle.reach for needle in wanted), default=0)
+    return Matcher(by_text, _search(by_text), overlap, tuple(skipped))
 
 
-def _verified(buffer: bytes | bytearray, position: int, offset: int, form: Sought) -> _Span | None:
-    """The span of form whose probe at offset was found at position, if all of it stands there."""
-    if not form.loose:
-        start = position - offset
-        end = start + len(form.text)
-        return _Span(start, end, form) if start >= 0 and buffer[start:end] == form.text else None
-    start = _before(buffer, position, form.text[:offset])
-    end = _after(buffer, position, form.text[offset:])
-    return _Span(start, end, form) if start >= 0 and end >= 0 else None
+def _search(texts: Collection[bytes]) -> Literals | Vectorscan:
+    """The faster search if its library is there."""
+    if texts:
+        with suppress(OSError):
+            return Vectorscan(texts)
+    return Literals(texts)
 
 
-def _after(buffer: bytes | bytearray, place: int, text: bytes) -> int:
-    """The place after text that stands at place, with or without breaks in it, or -1."""
-    ways = [(place, 0)]  # where a backslash is of the text, or else of a break
-    while ways:
-        place, index = ways.pop()
-        while index < len(text):
-            for _ in range(LONGEST_GAP):
-                if not (gap := BREAK.match(buffer, place)):
-                    break
-                if buffer[place] == text[index]:
-                    ways.append((place + 1, index + 1))
-                place = gap.end()
-            if place >= len(buffer) or buffer[place] != text[index]:
-                break
-            place, index = place + 1, index + 1
-        else:
-            return place
-    return -1
+def read(buffer: bytes | bytearray, position: int, probe: Probe) -> Iterator[Span]:
+    """The values around a probe that was found at a position."""
+    needle, size = probe.needle, len(probe.text)
+    if not probe.layers:
+        found = needle.units.around(buffer, position, position + size, probe.first, probe.last)
+        if found:
+            start, end, label = found
+            yield Span(start, end, needle, probe.label if label == AS_IT_IS else label)
+        return
+    before = max(0, position - needle.reach)
+    window = bytes(buffer[before : position + size + needle.reach])
+    for start, end in _decoded(window, position - before, probe, 0):
+        yield Span(before + start, before + end, needle, probe.label)
 
 
-def _before(buffer: bytes | bytearray, place: int, text: bytes) -> int:
-    """The place of text that ends at place, with or without breaks in it, or -1."""
-    ways = [(place, len(text))]
-    while ways:
-        place, index = ways.pop()
-        while index:
-            for _ in range(LONGEST_GAP):
-                if place and buffer[place - 1] in b" \t\r\n":
-                    place -= 1
-                elif BREAK.fullmatch(buffer, max(0, place - 2), place):
-                    if buffer[place - 1] == text[index - 1]:
-                        ways.append((place - 1, index - 1))
-                    place -= 2
-                else:
-                    break
-            if not place or buffer[place - 1] != text[index - 1]:
-                break
-            place, index = place - 1, index - 1
-        else:
-            return place
-    return -1
+def _decoded(text: bytes, at: int, probe: Probe, depth: int) -> Iterator[tuple[int, int]]:
+    """Where values stand in text, around the layer at a place in it."""
+    layer = probe.layers[depth]
+    inner = depth + 1 < len(probe.layers)
+    value = probe.needle.value[probe.first : probe.last]
+    sought = probe.layers[depth + 1].text if inner else value
+    for decoded in layer.codec.read(text, at, layer.phase):
+        place = decoded.text.find(sought)
+        while place >= 0:
+            if inner:
+                found = list(_decoded(decoded.text, place, probe, depth + 1))
+            else:
+                around = probe.needle.units.around(
+                    decoded.text, place, place + len(sought), probe.first, probe.last
+                )
+                found = [around[:2]] if around else []
+            for start, end in found:
+                yield decoded.starts[start], decoded.end(end)
+            place = decoded.text.find(sought, place + 1)

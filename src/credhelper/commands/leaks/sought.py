@@ -1,50 +1,130 @@
 # SPDX-License-Identifier: MIT
-"""What is looked for in files: each spelling of each value, whole or broken over lines."""
+"""What is looked for: of each value a part that most writers leave alone, plain and encoded.
+
+Where such a probe is found, the rest is read around it: decoded, unescaped, over breaks. So there
+is a probe for each way to encode a text as a whole, and none for the many ways to escape it.
+"""
+
+from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
+from credhelper.commands.leaks.codecs import BASE32, BASE64, HEX, UTF16, UTF32
+from credhelper.commands.leaks.escapes import AS_IT_IS, Units, fully
 from credhelper.commands.ordinary import SHORTEST
-from credhelper.commands.spellings import AS_IT_IS, LINES, LOOSE, spellings
+from credhelper.commands.parts import named
+from credhelper.commands.spellings import spellings
 
-LONGEST = 4096  # bytes of a value that are searched for
-PROBE = 64  # bytes; the longest literal that is looked for
-LINE = 24  # bytes; two probes of this length fit into a line of base64 or hex of 48
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-# White space, and the two characters \n of an encoded text in JSON, do not end a loose spelling.
-BREAK = re.compile(rb"\\[nrt]|[ \t\r\n]")
-LONGEST_GAP = 64  # so many of them in a row
+    from credhelper.commands.leaks.codecs import Codec
 
-WRITTEN_OUT = 1024  # bytes; a longer value is not looked for with every character escaped
-_ESCAPES = (
-    ("escaped in source code", "\\x%02x"),
-    ("escaped in source code", "\\x%02X"),
-    ("escaped in source code", "\\%03o"),
-    ("quoted-printable", "=%02X"),
+LONGEST: Final = 4096  # bytes of a value that are searched for
+PROBE: Final = 32  # bytes of a value that a probe has
+_PLAIN: Final = 7  # bytes; a shorter run of plain characters is no probe
+_LINE: Final = 24  # bytes; two probes of this length fit into a line of 48
+_FEW: Final = 8  # bytes of it where each becomes many
+# letters and digits alone, where they are enough: Markdown escapes even a _
+_RUNS: Final = (re.compile(rb"[A-Za-z0-9]{12,}"), re.compile(rb"[A-Za-z0-9_-]{7,}"))
+
+PRIVATE_KEY: Final = re.compile(
+    rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL
 )
-
-PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+_UUID: Final = re.compile(rb"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+# of a document, what tells whose secret it is, and is none
+_PUBLIC: Final = re.compile(
+    r"(?i)(^|[_-])(id|e?mail|ur[il]s?|host|user|username|name|type|region|alg|issuer|scopes?)$"
+)
+# what encodes what: from the inside to the outside
+_CHAINS: Final[tuple[tuple[Codec, ...], ...]] = (
+    (BASE64,),
+    (HEX,),
+    (BASE32,),
+    *((wide,) for wide in (*UTF16, *UTF32)),
+    (BASE64, BASE64),
+    (HEX, BASE64),
+    (BASE64, HEX),
+    *((wide, outer) for wide in UTF16 for outer in (BASE64, HEX)),
+    *((inner, wide) for wide in UTF16 for inner in (BASE64, HEX)),
+)
+_BROKEN: Final = ((BASE64,), (HEX,))  # what is written in lines
+_BETWEEN_HEX: Final = (" ", ":", "-", ", 0x", ",0x")
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """One spelling of one credential's value. Never shows the value.
+class Needle:
+    """What is searched for: a value or a part of one. Never shows it.
 
-    A loose one may be broken over lines anywhere; its text is without breaks. Each probe is an
-    (offset, literal) pair: at least one of them stands unbroken wherever the spelling stands.
+    owner is the credential, name what a hit calls it: ``client_secret of my_oauth``.
     """
 
-    credential: str
-    encoding: str
-    text: bytes = field(repr=False)
-    loose: bool = False
-    probes: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+    name: str
+    owner: str
+    value: bytes = field(repr=False)
+    units: Units = field(repr=False, compare=False)
 
     @property
-    def span(self) -> int:
-        """The most bytes that an occurrence covers."""
-        return 4 * len(self.text) + PROBE if self.loose else len(self.text)
+    def reach(self) -> int:
+        """The most bytes on one side of a probe that are read."""
+        return min(8 * len(self.value) + 512, 1 << 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One encoding around a probe: its text there, and how that lies in its group."""
+
+    codec: Codec
+    text: bytes = field(repr=False)
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A literal, and what it tells: value[first:last] of a needle, in layers from the outside."""
+
+    text: bytes = field(repr=False)
+    needle: Needle
+    first: int
+    last: int
+    layers: tuple[Layer, ...] = field(default=(), repr=False)
+    label: str = AS_IT_IS
+
+
+def needles(values: Mapping[str, bytes]) -> tuple[list[Needle], list[str]]:
+    """What to search for of values by credential name, and the names of those too short."""
+    found: dict[bytes, Needle] = {}
+    skipped = []
+    for name, value in values.items():
+        secret = secret_part(value)
+        if len(secret) < SHORTEST:
+            skipped.append(name)
+        else:
+            for text in (secret, *_as_uuid(secret)):
+                found.setdefault(text, _needle(name, name, text))
+    for name, value in values.items():
+        lines = b"-----BEGIN " not in value  # those of a key say nothing one by one
+        for part, called in named(secret_part(value)).items():
+            if not _PUBLIC.search(called) and (lines or called != "a line"):
+                label = f"{called or 'a part'} of {name}"
+                found.setdefault(part, _needle(label, name, part[:LONGEST]))
+    return list(found.values()), sorted(skipped)
+
+
+def _needle(name: str, owner: str, value: bytes) -> Needle:
+    return Needle(name, owner, value, Units(value))
+
+
+def _as_uuid(value: bytes) -> Iterator[bytes]:
+    """A UUID without its dashes, or with them, in either case."""
+    if _UUID.fullmatch(value):
+        digits = value.replace(b"-", b"")
+        cuts = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+        for text in (digits, b"-".join(digits[a:b] for a, b in cuts)):
+            yield text.lower()
+            yield text.upper()
 
 
 def secret_part(value: bytes) -> bytes:
@@ -58,76 +138,68 @@ def secret_part(value: bytes) -> bytes:
     return part[middle : middle + LONGEST]
 
 
-def sought(credential: str, value: bytes) -> list[Sought]:
-    """All that is looked for of value, the plainest first, each text once; [] if too short."""
-    value = secret_part(value)
-    if len(value) < SHORTEST:
-        return []
-    result = [
-        Sought(credential, label, text, label in LOOSE, _probes(text, label in LOOSE))
-        for text, label in spellings(value).items()
-        # base64 and base32 come without their = too
-        if label == AS_IT_IS or (len(text) >= SHORTEST and not text.endswith(b"="))
-    ]
-    known = {form.text for form in result}
-    if len(value) <= WRITTEN_OUT:
-        for label, text in _written_out(value):
-            if len(text) >= SHORTEST and text not in known:
-                known.add(text)
-                result.append(Sought(credential, label, text, False, _probes(text, False)))
-    lines = _lines(credential, value)
-    return [*result, lines] if lines else result
+def probes(needle: Needle) -> Iterator[Probe]:
+    """All that is looked for of a needle."""
+    value = needle.value
+    first, last = _run(value)
+    if first == last:  # each writer makes something else of it
+        last = needle.units.boundary(min(len(value), 2 * PROBE))
+        for text, label in spellings(value).items():
+            if len(text) >= SHORTEST:
+                yield Probe(text, needle, 0, len(value), label=label)
+    longest = (needle.units.boundary(max(first, last - PROBE)), last)
+    for a, b in _halves(needle, first, last, _LINE):
+        yield Probe(value[a:b], needle, a, b)
+    for chain in _CHAINS:
+        pieces = [longest]
+        if chain in _BROKEN:
+            pieces = _halves(needle, first, last, _LINE * (3 if chain == (BASE64,) else 2) // 4)
+        for a, b in pieces:
+            yield from _encoded(needle, a, b, chain)
+    a, b = longest[0], min(longest[1], longest[0] + _FEW)
+    for text in fully(value[a:b]):
+        yield Probe(text, needle, a, b)
+    for text in _dumped(value[a:b]):
+        yield Probe(text, needle, a, b, (Layer(HEX, text, 0),), HEX.label)
 
 
-def _written_out(value: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every character escaped, whether it needs that or not; only files hold such things.
-
-    Of the first one nothing is looked for but its digits: the sign before it may be another.
-    """
-    for label, escape in _ESCAPES:
-        yield label, "".join(escape % byte for byte in value)[2:].encode()
-    for label, between in (
-        ("hex", " "),
-        ("hex", ":"),
-        ("hex", "-"),
-        ("hex", ", 0x"),
-        ("hex", ",0x"),
-    ):
-        digits = value.hex(" ").replace(" ", between)
-        yield label, digits.encode()
-        yield label, digits.upper().replace("0X", "0x").encode()
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return
-    yield "UTF-32", text.encode("utf-32-le")
-    yield "UTF-32", text.encode("utf-32-be")
-    codes = [ord(sign) for sign in text]
-    for escape in ("&#%d;", "&#x%x;", "&#x%X;", "\\u%04x", "\\u%04X"):
-        label = "XML-escaped" if escape[0] == "&" else "JSON-escaped"
-        yield label, "".join(escape % code for code in codes)[2:].encode()
+def _halves(needle: Needle, first: int, last: int, most: int) -> list[tuple[int, int]]:
+    """Two pieces next to one another, of at most so many bytes: a break leaves one of them."""
+    first = max(first, last - 2 * most)
+    if last - first < 2 * _PLAIN - 2:
+        return [(first, last)]
+    middle = needle.units.boundary((first + last) // 2)
+    return [(needle.units.boundary(first), middle), (middle, last)]
 
 
-def _lines(credential: str, value: bytes) -> Sought | None:
-    """A value of several lines that are indented or end otherwise where it stands."""
-    pieces = BREAK.split(value)
-    longest = max(pieces, key=len)
-    if b"\n" not in value or len(longest) < SHORTEST:
-        return None
-    index = len(pieces) - 1 - pieces[::-1].index(longest)
-    probe = (sum(map(len, pieces[:index])), longest[:PROBE])
-    return Sought(credential, LINES, b"".join(pieces), True, (probe,))
+def _run(value: bytes) -> tuple[int, int]:
+    """From where to where the longest plain run goes; both 0 if there is none."""
+    for pattern in _RUNS:
+        runs = [match.span() for match in pattern.finditer(value)]
+        if runs:  # the end of a key tells more than its beginning: sk_live_
+            first, last = max(runs, key=lambda run: (run[1] - run[0], run[0]))
+            return max(first, last - 2 * PROBE), last
+    return 0, 0
 
 
-def _probes(text: bytes, loose: bool) -> tuple[tuple[int, bytes], ...]:
-    if not loose:
-        start = max(0, len(text) - PROBE) // 2
-        return ((start, text[start : start + PROBE]),)
-    length = min(LINE, len(text) // 2)
-    if length < SHORTEST:
-        return ((0, text[:PROBE]),)
-    start = len(text) // 2 - length
-    return (
-        (start, text[start : start + length]),
-        (start + length, text[start + length : start + 2 * length]),
-    )
+def _encoded(needle: Needle, first: int, last: int, chain: tuple[Codec, ...]) -> Iterator[Probe]:
+    found: list[tuple[bytes, tuple[Layer, ...]]] = [(needle.value[first:last], ())]
+    for codec in chain:
+        found = [
+            (text, (Layer(codec, text, phase), *layers))
+            for inner, layers in found
+            for text, phase in codec.written(inner)
+        ]
+    *inner, outer = (codec.label for codec in chain)
+    label = f"{outer} of {inner[0]}" if inner else outer
+    for text, layers in found:
+        yield Probe(text, needle, first, last, layers, label)
+
+
+def _dumped(part: bytes) -> Iterator[bytes]:
+    """Its bytes in hex with something in between, as in dumps, keys and source code."""
+    for digits in (part.hex("\0"), part.hex("\0").upper()):
+        for between in _BETWEEN_HEX:
+            yield digits.replace("\0", between).encode()
+    yield part.hex(" ", -2).encode()  # xxd
+    yield f"{part[:1].hex()} {part[1:].hex(' ', -2)}".encode()
