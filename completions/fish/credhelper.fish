@@ -13,6 +13,7 @@ end
 
 complete -c credhelper -f
 complete -c credhelper -s h -l help -d 'Show the usage'
+complete -c credhelper -n 'not __fish_use_subcommand' -l quiet -d 'No notes'
 complete -c credhelper -n __fish_use_subcommand -l version -d 'Show the version'
 
 complete -c credhelper -n __fish_use_subcommand -a add -d 'Seal a new credential'
@@ -38,6 +39,7 @@ __credhelper_option 'add put rotate' -l stdin -d 'Read the value from standard i
 __credhelper_option 'add put rotate' -l multiline -d 'Read several lines, up to Control-D'
 __credhelper_option 'add put rotate' -l from-file -r -F -d 'Read the value from a file'
 __credhelper_option 'add put rotate' -l exact -d 'Keep a trailing newline'
+__credhelper_option 'add put' -l description -x -d 'Where a new value comes from'
 __credhelper_option 'add put rotate import' -l delete-source -d 'Remove the file in the end'
 
 __credhelper_option 'add put rotate import reseal' -l with-key -x -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'The key to seal with'

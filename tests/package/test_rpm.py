@@ -154,6 +154,8 @@ def test_what_the_commands_bring_beside_modules(built: dict[str, Package]) -> No
         "/usr/share/credhelper",
         "/usr/share/credhelper/examples",
         EXAMPLE,
+        "/usr/share/credhelper/schema",
+        "/usr/share/credhelper/schema/output.json",
         "/usr/share/credhelper/sudoers.d",
         TEMPLATE,
         "/usr/lib/tmpfiles.d/credhelper.conf",

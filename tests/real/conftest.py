@@ -23,7 +23,7 @@ from typing import Final
 import pytest
 
 from credhelper import loading
-from tests.real import namespace, traces
+from tests.real import namespace, schema, traces
 from tests.real.terminal import PATIENCE_SECONDS, Terminal
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -226,6 +226,8 @@ def _runs(command: str, environment: dict[str, str]) -> Runs:
             check=False,
             timeout=TIME_LIMIT_SECONDS,
         )
+        if "--json" in argv and finished.stdout.startswith(b"{") and command == "credhelper":
+            schema.check(finished.stdout)
         return Finished(finished.returncode, finished.stdout, finished.stderr)
 
     return run

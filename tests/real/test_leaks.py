@@ -28,7 +28,7 @@ from credhelper.commands.leaks.search import search
 from tests.real.conftest import Runs, launcher
 
 OWNER = 54321  # of the repositories: a user without an entry in passwd
-DATE = "2024-02-03T04:05:06+02:00"
+DATE = "2024-02-03T02:05:06+00:00"
 IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")

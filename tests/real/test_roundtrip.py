@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import credhelper
 from credhelper import loading, sealing
 from credhelper.commands import installing
-from credhelper.commands.cli import add
+from credhelper.commands.cli import storing
 from credhelper.commands.cli.binding import Bound
 from credhelper.name import CredentialName
 from tests.real.conftest import STORE, SYSTEMD_CREDS, Runs
@@ -34,12 +34,16 @@ VALUES: Final = st.binary(min_size=1, max_size=300) | st.builds(
 )
 
 
+def store(name: str, value: bytes) -> None:
+    storing.put([storing.Item(CredentialName(name), value, Bound(), "add")])
+
+
 @given(st.lists(VALUES, min_size=1, max_size=6))
 @example([b"\n", b"\0", b"\r\n", b" ", b"x" * MOST])
 @ROOMY
 def test_any_bytes_come_back_through_the_library(values: list[bytes]) -> None:
     for n, value in enumerate(values):
-        add.put(CredentialName(f"key_{n}"), value, Bound())
+        store(f"key_{n}", value)
     loading.forget()
     names = [f"key_{n}" for n in range(len(values))]
     credhelper.preload(names)
@@ -78,7 +82,7 @@ def test_any_name_is_refused_or_works(name: str) -> None:
         CredentialName(name)
     except credhelper.InvalidName:
         return
-    add.put(CredentialName(name), b"value", Bound())
+    store(name, b"value")
     loading.forget()
     assert credhelper.load(name) == "value"
     assert (STORE / name).read_bytes()

@@ -247,7 +247,7 @@ def test_what_it_sealed_does_not_unseal_to_the_value(
     stand_in: Callable[[str], None], blob: bytes
 ) -> None:
     # a disk or a TPM that gives back something else: nothing takes the name then
-    from credhelper.commands.cli import add
+    from credhelper.commands.cli import storing
     from credhelper.commands.cli.binding import Bound
     from credhelper.name import CredentialName
 
@@ -256,7 +256,7 @@ def test_what_it_sealed_does_not_unseal_to_the_value(
         "base64 -d;; decrypt) printf other;; esac"
     )
     with pytest.raises(errors.EncryptionFailed, match="does not unseal to the value"):
-        add.put(CredentialName("my_api_key"), VALUE, Bound())
+        storing.put([storing.Item(CredentialName("my_api_key"), VALUE, Bound(), "add")])
     assert list(STORE.iterdir()) == []
 
 

@@ -19,6 +19,7 @@ from credhelper.commands.verbs import VERBS
 
 TOP = Path(__file__).parents[2]
 HELP = {"-h", "--help"}
+EVERYWHERE = {"--help", "--quiet"}  # after any verb
 FIELDS = {
     "CREDENTIALS",
     "SCRIPT",
@@ -68,8 +69,10 @@ def long(flags: set[str]) -> set[str]:
 
 
 def parsed(verb: str) -> set[str]:
-    """The options that the verb takes, but for --help."""
-    return {flag for action in verbs()[verb]._actions for flag in action.option_strings} - HELP
+    """The options that the verb takes, but for those that all of them do."""
+    taken = {flag for action in verbs()[verb]._actions for flag in action.option_strings}
+    assert taken >= EVERYWHERE
+    return taken - HELP - EVERYWHERE
 
 
 def binding() -> set[str]:
@@ -88,9 +91,8 @@ def test_the_page_shows_the_options_of_a_verb(verb: str) -> None:
     shared = binding() if "Ar BINDING" in usage else set()
     assert flags(usage) | shared == parsed(verb)
     assert listed(text) <= flags(usage)
-    explained = listed(text) | (
-        listed(section(page("credhelper.8"), "add")) if verb in ("put", "rotate") else set()
-    )
+    of_add = listed(section(page("credhelper.8"), "add")) if verb in ("put", "rotate") else set()
+    explained = listed(text) | (of_add & flags(usage))
     assert explained == flags(usage)
 
 
@@ -104,7 +106,7 @@ def test_the_page_explains_the_binding() -> None:
 
 
 def test_the_page_shows_the_options_of_credhelper() -> None:
-    assert listed(section(page("credhelper.8"), "OPTIONS")) == HELP | {"--version"}
+    assert listed(section(page("credhelper.8"), "OPTIONS")) == HELP | EVERYWHERE | {"--version"}
 
 
 def test_the_page_shows_the_options_of_the_runner() -> None:
@@ -183,7 +185,7 @@ def complete_in_bash(*words: str) -> set[str]:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_bash_completes_the_options_of_a_verb(verb: str) -> None:
-    assert complete_in_bash("credhelper", verb, "--") == long(parsed(verb)) | {"--help"}
+    assert complete_in_bash("credhelper", verb, "--") == long(parsed(verb)) | EVERYWHERE
 
 
 def test_bash_completes_verbs_and_keys() -> None:
@@ -237,8 +239,10 @@ def test_fish_and_zsh_complete_the_options_of_a_verb(verb: str) -> None:
 def test_fish_and_zsh_complete_every_verb() -> None:
     fish = (TOP / "completions/fish/credhelper.fish").read_text()
     assert set(re.findall(r"__fish_use_subcommand -a (\S+)", fish)) == set(VERBS)
+    assert "-n 'not __fish_use_subcommand' -l quiet" in fish
     zsh = (TOP / "completions/zsh/_credhelper").read_text()
     assert set(re.findall(r"^        '([a-z]+):", zsh, re.MULTILINE)) == set(VERBS)
+    assert "_arguments -S $options '--quiet[" in zsh
 
 
 def test_fish_and_zsh_complete_the_options_of_the_runner() -> None:

@@ -82,7 +82,7 @@ def _of_host(host: str, known: Mapping[str, Any], now: datetime) -> Iterator[Row
             str(credential["bound_to"]),
             max(0, age.days),
             str(credential.get("expires") or ""),
-            str(credential.get("last_used") or ""),
+            str((credential.get("last_used") or {}).get("time", "")),
             tuple(_unique([*mine, *map(str, credential["problems"])])),
         )
     if left:

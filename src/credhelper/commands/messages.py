@@ -22,12 +22,13 @@ _STDERR: Final = 2
 
 
 class _Streams:
-    """What the messages begin with, and the first failure of each standard stream."""
+    """What the messages begin with, whether there are notes, each stream's first failure."""
 
-    __slots__ = ("failures", "program")
+    __slots__ = ("failures", "program", "quiet")
 
     def __init__(self) -> None:
         self.program = "credhelper"
+        self.quiet = False
         self.failures: dict[int, OSError] = {}
 
 
@@ -37,6 +38,11 @@ _streams: Final = _Streams()
 def speak_as(program: str) -> None:
     """Has the messages of this process begin with the name ``program``."""
     _streams.program = program
+
+
+def be_quiet() -> None:
+    """Leaves out notes from now on; warnings and errors stay."""
+    _streams.quiet = True
 
 
 def error(problem: CredentialError | str, hint: str = "") -> None:
@@ -54,7 +60,8 @@ def warn(problem: str, hint: str = "") -> None:
 
 def note(text: str, hint: str = "") -> None:
     """Something worth knowing on stderr, and its hint."""
-    _tell("note", text, hint)
+    if not _streams.quiet:
+        _tell("note", text, hint)
 
 
 def say(text: str = "", end: str = "\n") -> None:

@@ -42,6 +42,8 @@ def _run(arguments: Sequence[str]) -> int:
         kernel.keep_memory_private()
         parsed = parse(arguments)
         doing = f"credhelper {parsed.verb}"
+        if parsed.quiet:
+            messages.be_quiet()
         if parsed.verb in _FOR_ANYBODY:
             return int(module(parsed.verb).run(parsed))
         if os.geteuid() != 0:

@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper add``: a new credential. ``put`` is what ``rotate`` shares with it."""
+"""``credhelper add``: a new credential."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, installing, messages
-from credhelper.commands.cli import binding, changing, value
-from credhelper.errors import EncryptionFailed
-from credhelper.name import CredentialName, NewName
+from credhelper.commands import descriptions, installing, messages
+from credhelper.commands.cli import binding, changing, storing, value
+from credhelper.name import NewName
 
 if TYPE_CHECKING:
     import argparse
-
-    from credhelper.commands.cli.binding import Bound
-    from credhelper.commands.directory import Change
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "add", help="seal a new credential", description="Seal a value as a new credential."
     )
     parser.add_argument("name", metavar="NAME", help="the credential's name, such as my_api_key")
+    descriptions.add_option(parser)
     value.add_options(parser)
     binding.add_options(parser)
     changing.add_option(parser)
@@ -32,14 +29,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Seals and stores; raises what keeps it from that."""
     name = checked_name(arguments.name)
+    description = descriptions.checked(arguments.description)
     if store.present(name):  # before anything is asked of the user
         raise installing.already_there(name)
     secret, source = value.obtain(arguments)
     with changing.change(arguments) as change:
-        blob = put(name, secret, binding.chosen(arguments), change)
-        messages.say(f"added {name}, bound to: {envelope.binding(blob).label}")
+        item = storing.Item(name, secret, binding.chosen(arguments), "add")
+        blobs = storing.put([item], change)
+        messages.say(f"added {name}, bound to: {envelope.binding(blobs[name]).label}")
         if arguments.delete_source and source:
-            changing.delete_source(source, {name: blob}, change)
+            changing.delete_source(source, blobs, change)
+    descriptions.set_to(name, description)
     return 0
 
 
@@ -49,31 +49,3 @@ def checked_name(text: str) -> NewName:
     if name != name.recommended:
         messages.warn(f"{name} has capitals", f"the recommended form is {name.recommended}")
     return name
-
-
-def put(
-    name: CredentialName,
-    secret: bytes,
-    bound: Bound,
-    change: Change | None = None,
-    *,
-    replace: bool = False,
-) -> bytes:
-    """Seals, verifies what the disk gives back, and stores; the sealed credential."""
-
-    def verify(read_back: bytes) -> None:
-        if bound.unseal(name, read_back) != secret:
-            raise another_value(name)
-
-    blob = bound.seal(name, secret)
-    installing.install(name, blob, verify, replace=replace, change=change)
-    audit.store_changed("rotate" if replace else "add", [name])
-    return blob
-
-
-def another_value(name: str) -> EncryptionFailed:
-    """The error where what the disk gave back is not what was sealed."""
-    return EncryptionFailed(
-        f"credential {name} does not unseal to the value that was given",
-        "nothing has changed; look at the disk and the TPM, then try again",
-    )

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, hostkey, sealing, store
-from credhelper.commands import audit, dotenv_import, installing, messages, retired
-from credhelper.commands.cli import add, binding, changing, stream
+from credhelper.commands import dotenv_import, messages
+from credhelper.commands.cli import binding, changing, storing, stream
 from credhelper.commands.dotenv_import import FILL_IN
 from credhelper.commands.source import Source
 from credhelper.errors import (
@@ -92,7 +92,20 @@ def run(arguments: argparse.Namespace) -> int:
     with changing.change(arguments) as change:
         sealed = {name: blob for name, blob in there.items() if name in same}
         if not arguments.dry_run and changed:
-            sealed |= _install(changed, there, bound, change)
+            sealed |= storing.put(
+                [
+                    storing.Item(
+                        item.name,
+                        item.value,
+                        _binding(bound, there.get(item.name)),
+                        "import",
+                        replaces=item.name in there,
+                        retired=there.get(item.name, b""),
+                    )
+                    for item in changed
+                ],
+                change,
+            )
         _tell(plan.items, same, clashes, dry=arguments.dry_run)
         messages.say("\nto declare them, put this into the script:\n")
         messages.say(dotenv_import.metadata_block(plan.items), end="")
@@ -151,37 +164,6 @@ def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound:
         ):
             raise result
     return {item.name for item in items if values.get(item.name) == item.value}
-
-
-def _install(
-    items: list[Item], there: Mapping[str, bytes], bound: Bound, change: Change
-) -> dict[str, bytes]:
-    """Seals, verifies and stores all of ``items``, or none; the sealed credentials."""
-    values: dict[str, bytes] = {item.name: item.value for item in items}
-    blobs: dict[str, bytes] = {
-        item.name: _binding(bound, there.get(item.name)).seal(item.name, item.value)
-        for item in items
-    }
-
-    def verify(read_back: Mapping[str, bytes]) -> None:
-        allow_null = bound.with_key == "null"
-        results = sealing.unseal_many(
-            read_back,
-            allow_null=allow_null,
-            tpm2_device=bound.tpm2_device,
-            tpm2_signature=bound.tpm2_signature,
-        )
-        for name, result in results.items():
-            if isinstance(result, CredentialError):
-                raise result
-            if result != values[name]:
-                raise add.another_value(name)
-
-    replaced = {name: blob for name, blob in there.items() if name in blobs}
-    with retired.kept(replaced):
-        installing.install_many(blobs, verify, replaced.keys(), change=change)
-    audit.store_changed("import", blobs)
-    return blobs
 
 
 def _binding(bound: Bound, old: bytes | None) -> Bound:

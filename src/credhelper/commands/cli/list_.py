@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from credhelper import sealing
-from credhelper.commands import expiry, inventory, messages, records, retired
+from credhelper.commands import descriptions, expiry, inventory, messages, records, retired
 from credhelper.commands import grants as granted
 from credhelper.commands.check import grants
 from credhelper.commands.cli import terminal
@@ -54,15 +54,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verify:
         failures, ends = _verified(entries, allow_null=arguments.allow_null)
     uses = records.last_uses()
+    described = descriptions.every()
     if arguments.json:
         kept = retired.count()
         data = [
-            _as_data(entry, failures, ends, uses) | {"replaced_values": kept.get(entry.name, 0)}
+            _as_data(entry, failures, ends, uses)
+            | {"replaced_values": kept.get(entry.name, 0)}
+            | ({"description": described[entry.name]} if entry.name in described else {})
             for entry in entries
         ]
         terminal.print_json("list", {"credentials": data})
     elif entries:
-        _show(entries, failures, ends if arguments.verify else None, uses)
+        _show(entries, failures, ends if arguments.verify else None, uses, described)
         if arguments.verify:
             messages.note(f"verified: {len(entries) - len(failures)} of {len(entries)} unseal")
         for line in grants.facts():
@@ -116,6 +119,7 @@ def _show(
     failures: Mapping[str, CredentialError],
     ends: Mapping[str, int] | None,
     uses: Mapping[str, Record],
+    described: Mapping[str, str],
 ) -> None:
     headings = ["NAME", "BOUND TO", "ROTATED", "LAST USED", "PROBLEMS"]
     rows = [
@@ -133,6 +137,10 @@ def _show(
         for entry, row in zip(entries, rows, strict=True):
             never = "" if entry.name in failures else "never"
             row.insert(2, terminal.day(ends[entry.name]) if entry.name in ends else never)
+    if any(entry.name in described for entry in entries):
+        headings.insert(-1, "DESCRIPTION")
+        for entry, row in zip(entries, rows, strict=True):
+            row.insert(-1, described.get(entry.name, ""))
     terminal.table(headings, rows, alarming=len(headings) - 1, figures=("ROTATED",))
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import audit, installing, messages, retired
-from credhelper.commands.cli import add, binding, changing, terminal, value
+from credhelper.commands import descriptions, messages
+from credhelper.commands.cli import add, binding, changing, storing, terminal, value
 from credhelper.errors import (
     CredentialError,
     CredentialExists,
@@ -82,6 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would change, no more")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    descriptions.add_option(parser)
     value.add_options(parser)
     binding.add_options(parser)
     changing.add_option(parser)
@@ -94,6 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.set and not arguments.name:
         example = "such as: sudo credhelper put my_api_key"
         raise UsageError("put what?", f"{example}; or give --set, and JSON on standard input")
+    description = descriptions.checked(arguments.description)
+    if arguments.set and description is not None:
+        raise UsageError("--description is of one credential", "leave it out, or give a name")
     source = None
     if arguments.set:
         wanted = _read_set(arguments)
@@ -109,6 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
         _tell(steps, arguments)
         if arguments.delete_source and source and not arguments.dry_run:
             changing.delete_source(source, {step.name: step.blob for step in steps}, change)
+    if not arguments.dry_run and not arguments.set:
+        descriptions.set_to(steps[0].name, description)
     return 0
 
 
@@ -164,55 +170,40 @@ def _needed(
 
 
 def _put(steps: list[_Step], bound: Bound, change: Change) -> list[_Step]:
-    """Seals, verifies what the disk gives back, and stores all or none; the steps as taken."""
-    taken = {step.name: _sealed(step, bound) for step in steps if step.change != UNCHANGED}
-    if not taken:
-        return [_kept(step) for step in steps]
-
-    def verify(read_back: dict[str, bytes]) -> None:
-        for step in taken.values():
-            if step.old and store.read_written(step.name).blob != step.old.blob:
-                raise StoreFailed(
-                    f"credential {step.name} was changed meanwhile, and keeps that", "run it again"
-                )
-            if bound.unseal(step.name, read_back[step.name]) != step.secret:
-                raise add.another_value(step.name)
-
-    replaced: dict[str, bytes] = {
-        name: step.old.blob for name, step in taken.items() if step.old and step.change == ROTATED
-    }
+    """Stores what has to change, all or none; the steps as taken."""
+    items = [_item(step, bound) for step in steps if step.change != UNCHANGED]
     try:
-        with retired.kept(replaced):
-            installing.install_many(
-                {name: step.blob for name, step in taken.items()},
-                lambda read: verify(dict(read)),
-                [name for name, step in taken.items() if step.old],
-                modified_ns={
-                    name: step.old.status.st_mtime_ns  # its value is no younger
-                    for name, step in taken.items()
-                    if step.old and step.change == RESEALED
-                },
-                change=change,
-            )
+        blobs = storing.put(items, change) if items else {}
     except CredentialExists:
         raise StoreFailed("a credential was added meanwhile", "run it again") from None
-    for kind, operation in _OPERATIONS.items():
-        if names := [name for name, step in taken.items() if step.change == kind]:
-            audit.store_changed(operation, names)
-    return [taken.get(step.name) or _kept(step) for step in steps]
+    return [
+        replace(step, blob=blobs[step.name]) if step.name in blobs else _kept(step)
+        for step in steps
+    ]
 
 
-def _sealed(step: _Step, bound: Bound) -> _Step:
-    if step.old:
-        with suppress(DamagedCredential):  # nothing of it is to be kept then
-            bound = bound.like(step.old.blob)
-    blob = bound.seal(step.name, step.secret)
-    return _Step(step.name, step.change, step.secret, step.old, blob)
+def _item(step: _Step, bound: Bound) -> storing.Item:
+    operation = _OPERATIONS[step.change]
+    if not step.old:
+        return storing.Item(step.name, step.secret, bound, operation)
+    with suppress(DamagedCredential):  # nothing of it is to be kept then
+        bound = bound.like(step.old.blob)
+    # the value of one that is sealed anew is no younger
+    time = step.old.status.st_mtime_ns if step.change == RESEALED else None
+    return storing.Item(
+        step.name,
+        step.secret,
+        bound,
+        operation,
+        replaces=True,
+        expected=step.old.blob,
+        retired=step.old.blob if step.change == ROTATED else b"",
+        modified_ns=time,
+    )
 
 
 def _kept(step: _Step) -> _Step:
-    blob = step.old.blob if step.old else b""
-    return _Step(step.name, step.change, step.secret, step.old, blob)
+    return replace(step, blob=step.old.blob if step.old else b"")
 
 
 def _tell(steps: list[_Step], arguments: argparse.Namespace) -> None:

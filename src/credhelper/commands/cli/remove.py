@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from credhelper import store
-from credhelper.commands import audit, installing, messages, records, retired
+from credhelper.commands import audit, descriptions, installing, messages, records, retired
 from credhelper.commands.cli import changing, terminal
 from credhelper.errors import UsageError
 from credhelper.name import shown
@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     with changing.change(arguments) as change:
         installing.remove(name, change)
         retired.forget(name)
+        descriptions.drop(name)
         audit.store_changed("remove", [name])
         messages.say(f"removed {messages.one_line(name)}")
     return 0

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, expiry, installing, messages, units
-from credhelper.commands.cli import add, binding, changing
+from credhelper.commands import audit, descriptions, expiry, installing, messages, units
+from credhelper.commands.cli import add, binding, changing, storing
 from credhelper.errors import CredentialExists, NullKeyRefused
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def verify(read_back: bytes) -> None:
         if bound.unseal(new, read_back) != value:
-            raise add.another_value(new)
+            raise storing.another_value(new)
 
     with changing.change(arguments) as change:
         times = old.status.st_mtime_ns  # its value is no younger
@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         installing.remove(old.name, change)
         audit.store_changed("rename", [old.name, new])
         messages.say(f"renamed {old.name} to {new}")
+    descriptions.move(old.name, new)
     if loading := units.loading(old.name):
         messages.warn(f"units that load {old.name}: {', '.join(loading)}", f"have them load {new}")
     messages.note(f"scripts that declare or load {old.name} need the new name")

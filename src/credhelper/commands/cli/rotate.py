@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import messages, records, retired, trial
-from credhelper.commands.cli import add, binding, changing, terminal, value
+from credhelper.commands import descriptions, messages, records, trial
+from credhelper.commands.cli import binding, changing, storing, terminal, value
 from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
 
@@ -53,20 +53,23 @@ def run(arguments: argparse.Namespace) -> int:
     if was:
         bound = bound.like(old.blob)
         bound.tell_of_expiry(name, old.blob)
+    if description := descriptions.of(name):
+        messages.note(f"{name}: {description}")
     secret, source = value.obtain(arguments)
     if test:
         trial.require(test, name, secret)
     with changing.change(arguments) as change:
-        with retired.kept({} if arguments.forget else {name: old.blob}):
-            blob = add.put(name, secret, bound, change, replace=True)
-        now = envelope.binding(blob).label
+        kept = b"" if arguments.forget else old.blob
+        item = storing.Item(name, secret, bound, "rotate", replaces=True, retired=kept)
+        blobs = storing.put([item], change)
+        now = envelope.binding(blobs[name]).label
         before = f", before: {was or 'damaged'}" if now != was else ""
         messages.say(
             f"rotated {name}, bound to: {now}{before}; "
             f"age of the value before: {terminal.age(old.status.st_mtime)}"
         )
         if arguments.delete_source and source:
-            changing.delete_source(source, {name: blob}, change)
+            changing.delete_source(source, blobs, change)
     if use := records.last_uses().get(name):
         messages.note(f"last used {terminal.last_use(use)}")
     changing.tell_units(name, restart=arguments.restart)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LESS: Final = "/usr/bin/less"
 _RECENT_SECONDS: Final = 300 * 86400
-_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "PROBLEMS", "WHAT")
+_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "DESCRIPTION", "PROBLEMS", "WHAT")
 JSON_FORMAT: Final = 1  # of the envelope that --json prints
 
 

@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     for verb in VERBS:
         module(verb).add_parser(subparsers)
+        subparsers.choices[verb].add_argument("--quiet", action="store_true", help="no notes")
     return parser
 
 

@@ -9,7 +9,7 @@ each object is told by rev-list, which goes through a tree once; for-each-ref te
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from credhelper.commands.leaks.git import git, output_of
@@ -72,11 +72,9 @@ def occurrences(
 
 
 def date_of(header: bytes) -> str:
-    """The ISO 8601 date in an author or tagger line, "" where there is none to be read."""
+    """The ISO 8601 time (UTC) of an author or tagger line, "" where there is none to be read."""
     try:
-        seconds, zone = header.rsplit(b" ", 2)[1:]
-        offset = timedelta(hours=int(zone[:3]), minutes=int(zone[:1] + zone[3:5]))
-        return datetime.fromtimestamp(int(seconds), UTC).astimezone(timezone(offset)).isoformat()
+        return datetime.fromtimestamp(int(header.rsplit(b" ", 2)[1]), UTC).isoformat()
     except (ValueError, OverflowError, OSError, IndexError):
         return ""
 
