@@ -135,6 +135,21 @@ def test_a_virtual_environment(
     assert (demand["CREDHELPER_CREDENTIALS"], demand["CREDHELPER_SCRIPT"]) == ("other", str(script))
 
 
+def test_a_script_in_a_virtual_environment_that_starts_itself_anew(
+    write: Writes, decrypt_run: Runs, environment_of_venv: Path
+) -> None:
+    """As the reloaders of web servers do."""
+    script = write(f"""\
+        #!{environment_of_venv}/bin/python3
+        import os, sys
+        from credhelper import load
+        if sys.argv[1:] == ["again"]:
+            raise SystemExit(f"{{load.__module__}}")
+        os.execv(sys.executable, [sys.executable, *sys.argv, "again"])
+        """)
+    assert decrypt_run(str(script)).err == "credhelper.loading\n"
+
+
 @pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
 def test_multiprocessing_in_a_virtual_environment(
     method: str, write: Writes, decrypt_run: Runs, environment_of_venv: Path

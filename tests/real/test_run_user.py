@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -387,3 +388,34 @@ def test_root_stays_root(user: str, write: Writes, decrypt_run: Runs) -> None:
     options = ["--user", user] if user else []
     finished = decrypt_run(*options, str(script), env={"SUDO_UID": str(ALICE.uid)})
     assert finished.out == "(0, 0, 0) /root\n"
+
+
+IMPORTS = "import hers, beside, sys; print(hers.__file__, beside.__cached__, sys.path)"
+
+
+def test_packages_and_bytecode_of_the_users_own(write: Writes, decrypt_run: Runs) -> None:
+    """Installed with pip install --user, and cached beside the script, where both are hers."""
+    place = Path(f"/tmp/.local/lib/python3.{sys.version_info[1]}/site-packages")
+    place.mkdir(parents=True)
+    (place / "hers.py").touch()
+    script = write(IMPORTS, "hers/script.py")
+    cached = Path(
+        write("", "hers/beside.py").parent, f"__pycache__/beside.{sys.implementation.cache_tag}.pyc"
+    )
+    as_hers = ("--as-invoking-user", str(script))
+    alice = {"SUDO_UID": str(ALICE.uid)}
+    try:
+        assert "No module named 'hers'" in decrypt_run(*as_hers, env=alice).err
+        subprocess.run(
+            ["/bin/chown", "-R", f"{ALICE.uid}:{ALICE.uid}", str(script.parent), "/tmp/.local"],
+            check=True,
+        )
+        for_root = decrypt_run(str(script), env=alice)
+        assert "No module named 'hers'" in for_root.err
+        assert not cached.exists()
+        finished = decrypt_run(*as_hers, env=alice)
+        assert finished.err == ""
+        assert finished.out.startswith(f"{place}/hers.py {cached} ")
+        assert cached.stat().st_uid == ALICE.uid
+    finally:
+        shutil.rmtree("/tmp/.local")

@@ -28,6 +28,10 @@ def main() -> None:
 
     messages.speak_as(_NAME)
     sys.path.append(sys.path.pop(0))  # for multiprocessing, which hands the path on
+    places = [os.environ.get("PYTHONPATH"), sys.path[-1]]  # for a server that starts itself anew
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    if sys.dont_write_bytecode:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     kernel.keep_memory_private()
     script = python.PythonScript(**described)
     del described

@@ -74,8 +74,9 @@ def _python(plan: Plan, record: Mapping[str, str]) -> list[str]:
         described = {name: getattr(script, name) for name in script.__slots__}
         marshal.dump(described, file, _MARSHAL_VERSION)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    # -B: nothing that root owns beside the script, and nothing of this Python's in the package
-    return [python, "-I", "-B", *flags, _BOOTSTRAP, str(descriptor)]
+    # nothing that root owns beside the script, and nothing of this Python's in the package
+    uncached = () if os.geteuid() else ("-B",)
+    return [python, "-I", *uncached, *flags, _BOOTSTRAP, str(descriptor)]
 
 
 def _with_paths(argument: str, names: Mapping[str, bytes]) -> str:

@@ -84,6 +84,9 @@ def _tell_what_is_not_masked(plan: Plan) -> None:
 def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) -> None:
     """Runs the script in this process."""
     script = plan.python_script(record)
+    user, file = plan.account.pw_uid, plan.script.descriptor
+    if user and file >= 0 and os.fstat(file).st_uid == user:
+        python.find_packages_of_user()
     plan.script.close()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()

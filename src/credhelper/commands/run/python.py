@@ -100,6 +100,27 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
         _run_file(script)
 
 
+def find_packages_of_user() -> None:
+    """Lets the script import what the running user has of ``pip install --user``."""
+    import site
+
+    site.USER_BASE = site.USER_SITE = None  # root's
+    place = site.getusersitepackages()
+    try:
+        if os.stat(place).st_uid != os.geteuid():
+            return
+    except OSError:
+        return
+    before = len(sys.path)
+    site.addsitedir(place)
+    added = sys.path[before:]
+    del sys.path[before:]
+    installed = [at for at, path in enumerate(sys.path) if path.endswith("-packages")]
+    at = installed[0] if installed else before
+    sys.path[at:at] = added  # where Python has it
+    site.ENABLE_USER_SITE = True
+
+
 def _mask(values: Mapping[str, bytes]) -> None:
     """Has stdout and stderr mask ``values``, and what the script loads from the store later."""
     reasons = {name: masking.left_alone(value) for name, value in values.items()}
@@ -224,7 +245,7 @@ def _new_main() -> ModuleType:
     sys.modules["__main__"] = main
     sys.modules["credhelper.commands.run.launcher"] = launcher  # its end would empty its namespace
     # no files that root owns beside the script, and none of another version's in the package
-    sys.dont_write_bytecode = True
+    sys.dont_write_bytecode = not os.geteuid() or bool(sys.flags.dont_write_bytecode)
     return main
 
 
