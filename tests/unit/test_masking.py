@@ -674,6 +674,8 @@ def test_the_streams_are_those_of_python_on_a_terminal(
         ("import getpass; print(getpass.getpass('password: ', sys.stdout))",
          {b"password: ": b"pw\n"}),
         ("print(f'{KEY} ok? ', end='', flush=True); print(input(), KEY)", {b" ok? ": b"y\n"}),
+        ("print('what is', end=' s', flush=True); print(input())", {b" s": b"1\n"}),
+        ("print(end='sk_live', flush=True); print(input(), KEY)", {b"sk_live": b"s\n"}),
         ("import code; code.interact('', exitmsg='')",
          {b">>> ": b"1 + 1\n", b"2\r\n>>> ": b"raise SystemExit(3)\n"}),
     ],
@@ -684,6 +686,22 @@ def test_prompts_appear_before_the_answer(
     plain = on_terminal(script, False, *options, answers=answers)
     masked = on_terminal(script, True, *options, answers=answers)
     assert masked == plain.replace(KEY, b"[credential key]")
+
+
+@OPTIONS
+def test_a_value_that_is_typed_slowly_is_masked(options: tuple[str, ...]) -> None:
+    script = """
+import time
+for place, sign in enumerate(f"<{KEY}><{KEY[:4]}"):
+    print(sign, end="", flush=True)
+    if place < 12:
+        time.sleep(0.06)
+print(input("done"))
+"""
+    shown = on_terminal(script, True, *options, answers={b"done": b"x\n"})
+    assert re.fullmatch(
+        rb"<s?k?_?l?i?v?e?\[credential key\]><sk_lx\r\n", shown.replace(b"done", b"")
+    )
 
 
 PART = KEY[:20].decode()
@@ -803,6 +821,32 @@ print(place, far, sys.stdout.tell())
         with file.open("wb") as out, start(script, bool(masked), stdout=out) as child:
             assert child.wait(30) == 0
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+ENCODED = {
+    "reconfigure": "sys.stdout.reconfigure(encoding={0!r}); print('<' + KEY + '>', end='')",
+    "wrapper": "import io; sys.stdout = io.TextIOWrapper(sys.stdout.buffer, {0!r})\n"
+    "print('<' + KEY + '>', end='')",
+    "in turn": "print(KEY, end='', flush=True)\nfor _ in 1, 2:\n"
+    "    sys.stdout.reconfigure(encoding={0!r}); print('<' + KEY + '>', end='', flush=True)\n"
+    "    sys.stdout.reconfigure(encoding='utf-8'); print(KEY, end='', flush=True)",
+    # in this one alone, once Python has emptied the modules of other codecs
+    "finalizer": "sys.stdout.reconfigure(encoding='utf-16')\nclass Last:\n"
+    "    def __del__(self): print('<' + KEY + '>', end='')\nlast = Last()",
+}
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("encoding", ["utf-32", "cp037"])
+@pytest.mark.parametrize("script", ENCODED.values(), ids=ENCODED)
+def test_a_stream_may_change_its_encoding(script: str, encoding: str) -> None:
+    plain = run(script.format(encoding), False)
+    masked = run(script.format(encoding), True)
+    for written_in in ("utf-8", "utf-16", encoding):
+        value, label = (f"\n{v}".encode(written_in) for v in (KEY.decode(), "[credential key]"))
+        start = len("\n".encode(written_in))
+        plain = (plain[0], plain[1].replace(value[start:], label[start:]), plain[2])
+    assert masked == plain
 
 
 def test_after_a_fork_nothing_comes_twice() -> None:

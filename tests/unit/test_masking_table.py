@@ -218,6 +218,7 @@ NOT_COVERED = {
     "print(UMLAUT.encode('punycode').decode())": "punycode",
     "sys.stdout.write(KEY[:40]); sys.stdout.flush(); sys.stderr.write(KEY[40:])": "two streams",
     "print([ord(c) for c in KEY])": "numbers",
+    "t = io.TextIOWrapper(sys.stdout.buffer, 'cp037'); t.write(KEY); t.detach()": "than UTF-8",
     "import unittest; unittest.TestCase().assertEqual(KEY, 'x')": "unittest",
     "from email.message import EmailMessage; m = EmailMessage(); m['X'] = KEY; print(m)": "header",
 }

@@ -14,7 +14,8 @@ import atexit
 import io
 import os
 import sys
-from io import BytesIO  # by name: at the very end, the module is emptied
+from _weakref import ref
+from io import BytesIO, TextIOWrapper  # by name: at the very end, the module is emptied
 
 from credhelper.commands.run.masking.masker import Masker
 from credhelper.commands.run.masking.vocabulary import left_alone
@@ -72,6 +73,7 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
         stream.flush()
         masker = Masker(values, stream.encoding)
         masked = _like(stream, masker)
+        masker.follow(_encoding_of(name, ref(masked)), terminal=stream.isatty())
         setattr(sys, name, masked)
         setattr(sys, f"__{name}__", masked)
         os.register_at_fork(after_in_child=masker.forget)
@@ -80,6 +82,26 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
     for name in _TRACERS:
         _keep_out(name)
     return tuple(maskers)
+
+
+def _encoding_of(name: str, stream: Callable[[], io.TextIOWrapper | None]) -> Callable[[], str]:
+    """What tells the encoding of what comes to ``stream``, or to another on its buffer."""
+    last = "utf-8"
+
+    def encoding() -> str:
+        nonlocal last
+        ours, current = stream(), getattr(sys, name, None)
+        if current is not ours and isinstance(current, TextIOWrapper):
+            try:
+                if ours is None or current.buffer is ours.buffer:
+                    ours = current
+            except ValueError:  # one was detached
+                ours = current
+        if ours is not None:
+            last = ours.encoding
+        return last
+
+    return encoding
 
 
 def _keep_out(name: str) -> None:

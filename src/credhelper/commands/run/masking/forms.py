@@ -33,6 +33,8 @@ def stripped(value: bytes) -> bytes:
 def spelled(value: bytes, encoding: str) -> tuple[set[bytes], list[bytes]]:
     """The forms of the whole ``value``, and those that are looked for with breaks in them too."""
     texts = spellings.spellings(value)
+    if encoding.lower().startswith(("utf-16", "utf_16")):  # of the other order, one is in between
+        texts = {text: label for text, label in texts.items() if label != "UTF-16"}
     every = {text for text in texts if len(text) >= SHORTEST}
     if len(value) > _BASE64 * 3 // 4:
         every.update(_in_lines_of_base64(value))

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from _thread import RLock  # threading imports more than the hot path can afford
+from _thread import RLock, start_new_thread  # threading imports more than the hot path affords
 from sys import is_finalizing  # by name: at the very end, the module is emptied
+from time import sleep
 
 from credhelper.commands.run.masking.forms import AS_THEY_ARE
+from credhelper.commands.run.masking.gaps import common
 from credhelper.commands.run.masking.vocabulary import NOTHING, Vocabulary
 
 TYPE_CHECKING = False
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 
     from credhelper.commands.run.masking.vocabulary import State
 
+    Sink = Callable[[bytes], object]
+
 _BLOCK: Final = 1 << 18  # bytes that are looked at in one go
+_QUIET: Final = (
+    0.05  # seconds without a write: then a person may be waiting for the rest of a prompt
+)
+_SHOWN: Final = 7  # bytes; more of a form is none of a prompt
 
 
 class Masker:
@@ -29,16 +37,29 @@ class Masker:
 
     def __init__(self, values: Mapping[str, bytes], encoding: str = "utf-8") -> None:
         self._encoding = encoding
+        self._ask: Callable[[], str] = lambda: encoding
         self._values = dict(values)
-        self._vocabulary: Vocabulary | None = None  # made when first needed: many print nothing
+        # by encoding, made when first needed: many print nothing
+        self._vocabularies: dict[str, Vocabulary] = {}
         self._ended = False
+        self._terminal = False
         self.forget()
+
+    def follow(self, encoding: Callable[[], str], *, terminal: bool) -> None:
+        """Asks at each write for the ``encoding`` of what comes.
+
+        At a ``terminal``, of a few bytes that are held back a person gets to see those that a form
+        begins with, when nothing follows for 50 ms: they may be the end of a prompt.
+        """
+        self._ask = encoding
+        self._terminal = terminal
 
     def end(self) -> None:
         """Holds nothing back any more, once something is written: it may be the last."""
         self._ended = True
-        if self._vocabulary is None and self._encoding.lower() not in AS_THEY_ARE:
-            self._vocabulary = Vocabulary(self._values, self._encoding)  # while there are codecs
+        self._encoding = self._ask()
+        if self._encoding.lower() not in AS_THEY_ARE:
+            self._look_up()  # while there are codecs
 
     def forget(self) -> None:
         """Drops what is held back: after a fork it is the parent's to write."""
@@ -47,12 +68,15 @@ class Masker:
         self._waiting: list[bytes] = []
         self._unsent = b""  # what a full descriptor that does not block has not taken yet
         self._busy = False
+        self._writes = 0
+        self._shown = 0  # bytes of what is held back that a person has seen
+        self._waits = False  # a thread does, to show more
 
     def add(self, name: str, value: bytes) -> None:
         """Masks ``value`` too, in what comes from now on. Any thread may call it."""
         with self._lock:
             self._values[name] = value
-            self._vocabulary = None
+            self._vocabularies = {}
 
     def feed(self, data: bytes) -> bytes:
         """What can be written of the stream, now that ``data`` came."""
@@ -66,7 +90,7 @@ class Masker:
         self.write(b"", written.append, last=True)
         return b"".join(written)
 
-    def write(self, data: bytes, sink: Callable[[bytes], object], *, last: bool = False) -> None:
+    def write(self, data: bytes, sink: Sink, *, last: bool = False) -> None:
         """Passes to ``sink`` what :meth:`feed`, or if ``last`` :meth:`finish`, would return.
 
         Raises what ``sink`` raises; then ``data`` counts as written, as it does in :mod:`io`.
@@ -76,22 +100,55 @@ class Masker:
         last = last or self._ended
         with self._lock:
             self._waiting.append(data)
+            self._writes += 1
             if self._busy:  # this is a signal handler in the middle of a write, which goes on
                 return
             self._busy = True
             try:
+                self._encoding = self._ask()
                 while self._waiting:
                     self._pass(self._waiting[0], sink, last and len(self._waiting) == 1)
             finally:
                 self._busy = False
+            if self._terminal and self._shown < len(self._state[0]) <= _SHOWN and not self._waits:
+                self._waits = True
+                try:
+                    start_new_thread(self._show, (sink,))
+                except RuntimeError:  # there are too many
+                    self._waits = False
 
-    def _pass(self, data: bytes, sink: Callable[[bytes], object], last: bool) -> None:
+    def _show(self, sink: Sink) -> None:
+        """Shows what is held back once nothing comes any more; held back it stays."""
+        seen = -1
+        while seen != self._writes:
+            seen = self._writes
+            sleep(_QUIET)
+        with self._lock:
+            self._waits = False
+            held = self._state[0]
+            if len(held) <= _SHOWN:
+                rest, self._shown = held[self._shown :], len(held)
+                try:
+                    sink(rest)
+                    sink.__self__.flush()  # type: ignore[attr-defined] # it is a stream's
+                except (OSError, ValueError):  # it was closed
+                    pass
+
+    def _unseen(self, ready: bytes) -> bytes:
+        """What of ``ready`` nobody has seen yet."""
+        seen = common(self._state[0][: self._shown], ready)
+        self._shown = self._shown - seen if seen == len(ready) else 0
+        return ready[seen:]
+
+    def _pass(self, data: bytes, sink: Sink, last: bool) -> None:
         interrupt: BaseException | None = None
         try:
             ready, state = self._masked(data, last)
         except BaseException as error:  # a signal handler's, such as KeyboardInterrupt
             interrupt = error
             ready, state = self._again(data, last)  # so that no byte is lost
+        if self._shown:
+            ready = self._unseen(ready)
         if self._unsent:
             ready, self._unsent = self._unsent + ready, b""
         try:
@@ -116,9 +173,7 @@ class Masker:
 
     def _masked(self, data: bytes, last: bool) -> tuple[bytes, State]:
         """What to write, and the state afterwards; changes nothing."""
-        vocabulary = self._vocabulary
-        if vocabulary is None:
-            vocabulary = self._vocabulary = Vocabulary(self._values, self._encoding)
+        vocabulary = self._vocabularies.get(self._encoding) or self._look_up()
         if len(data) <= _BLOCK:
             return vocabulary.masked(data, self._state, last)
         parts, state = [], self._state
@@ -128,3 +183,11 @@ class Masker:
             parts.append(masked)
         ready = b"".join(parts)
         return data if ready == data else ready, state
+
+    def _look_up(self) -> Vocabulary:
+        try:
+            vocabulary = Vocabulary(self._values, self._encoding)
+        except (LookupError, UnicodeError):  # one for host names, or not there any more
+            vocabulary = Vocabulary(self._values, "utf-8")
+        self._vocabularies[self._encoding] = vocabulary
+        return vocabulary
