@@ -94,7 +94,11 @@ def main() -> None:
         if not in_this_process:
             execution.execute(plan, values, record)
     except (CredentialError, KeyboardInterrupt, OSError, MemoryError) as error:
-        _fail(_as_ours(error), chosen)
+        try:
+            _fail(_as_ours(error), chosen)
+        except MemoryError:  # not even for the record of it
+            messages.error(_as_ours(MemoryError()))
+            os._exit(RunnerFailed.exit_code)
     handover.become_script(plan, values, record)
 
 
