@@ -33,6 +33,12 @@ bench: venv rpm ## measure against peers and write benchmarks/README.md (root)
 	$(RUN)/python -m tests.machines.roots
 	$(RUN)/python -m benchmarks.report
 
+.PHONY: bench-fleet
+bench-fleet: venv rpm ## measure the collection over many hosts and write benchmarks/fleet.md (root)
+	$(RUN)/python -m pip install -q --upgrade --no-deps --target build/community 'ansible==12.*'
+	$(RUN)/python -m tests.machines.roots
+	$(RUN)/python -m benchmarks.fleet
+
 .PHONY: setup
 setup: ## install the system packages that the tests need (root, Debian or Fedora)
 	tests/setup

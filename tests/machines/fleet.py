@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ class Fleet:
     def environment(self) -> dict[str, str]:
         """What ansible-playbook runs with: everything that it writes is below the directory."""
         return {
-            "PATH": f"{SCRIPTS}:/usr/sbin:/usr/bin",
+            "PATH": f"{SCRIPTS}:{self.directory}/bin:/usr/sbin:/usr/bin",
             "HOME": str(self.directory),
             "LC_ALL": "C.UTF-8",
             "TMPDIR": str(self.directory / "tmp"),
@@ -114,6 +115,10 @@ def booted(directory: Path, roots: Sequence[str] = ROOTS) -> Iterator[Fleet]:
     key = directory / "id_ed25519"
     keygen = ["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
     subprocess.run(keygen, check=True)
+    (directory / "bin").mkdir()
+    report = directory / "bin/credhelper"  # the controller's own, for the playbook "report"
+    report.write_text(f'#!/bin/sh\nexec {sys.executable} -I {CHECKOUT}/bin/credhelper "$@"\n')
+    report.chmod(0o755)
     with contextlib.ExitStack() as stack:
         for number, root in enumerate(roots, 1):
             name = f"host{number}"

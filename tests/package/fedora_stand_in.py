@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ def build_requires(extra: str, group: str) -> Iterator[str]:
         *project["dependency-groups"][group],
     ]
     for requirement in requirements:
+        requirement, _, marker = requirement.partition(";")
+        before = re.search(r"python_version < '(\d+)\.(\d+)'", marker)
+        if before and sys.version_info >= tuple(map(int, before.groups())):
+            continue
         name, operator, version = requirement.partition(">=")
         yield f"python3dist({name.strip()}) {operator} {version}".strip()
 

@@ -510,16 +510,29 @@ def test_terminated_while_it_reads(environment: dict[str, str]) -> None:
         assert process.wait(60) == -signal.SIGTERM
 
 
-def test_nothing_is_sealed_while_an_image_is_built(credhelper: Runs) -> None:
-    mark = Path("/run/.containerenv")  # as podman and buildah leave it; no systemd runs here
-    mark.touch()
+@pytest.mark.parametrize("sign", ["podman", "variable", "no machine id", "uninitialized"])
+def test_nothing_is_sealed_while_an_image_is_built(
+    credhelper: Runs, environment: dict[str, str], sign: str
+) -> None:
+    """No systemd runs here; what a build with podman, of Fedora's base images, or by mkosi has."""
+    mark, machine_id = Path("/run/.containerenv"), Path("/etc/machine-id")
+    own = machine_id.read_text()
     try:
+        if sign == "podman":
+            mark.touch()
+        elif sign == "variable":
+            environment["container"] = "oci"
+        else:
+            Path("/var/lib/systemd/credential.secret").unlink(missing_ok=True)
+            machine_id.write_text("uninitialized\n" if sign == "uninitialized" else "")
         refused = credhelper("add", "my_api_key", input="dummy")
         assert refused.status == 1
-        assert "error: this is a container without systemd, as where an image" in refused.err
+        assert "error: no systemd runs here, as where an image is built" in refused.err
         assert "hint: seal on the machine that needs it" in refused.err
         assert not (STORE / "my_api_key").exists()
+        machine_id.write_text(own)
         named = credhelper("add", "my_api_key", "--with-key=host", input="dummy")
         assert named.status == 0, named.err
     finally:
-        mark.unlink()
+        machine_id.write_text(own)
+        mark.unlink(missing_ok=True)

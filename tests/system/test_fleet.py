@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -120,6 +121,33 @@ def test_facts_and_findings(hosts: Fleet) -> None:
     assert "my_api_key" in failing.out
 
 
+def test_one_table_of_many_hosts(hosts: Fleet) -> None:
+    """By the playbook, for the hosts of a pattern; a host that is not reached is in it too."""
+    hosts.play([put()], hosts="host1")
+    user = hosts.machines["host1"]
+    user.write("/opt/jobs/use.py", "import credhelper; credhelper.load('my_api_key')\n", 0o755)
+    run = ["/usr/bin/credhelper-decrypt-run", "-c", "my_api_key", "/opt/jobs/use.py"]
+    user.run(run, check=True)
+    dead = hosts.machines["host4"]
+    dead.run(["/usr/bin/systemctl", "stop", fleet.SSHD_UNIT], check=True)
+    page = hosts.directory / "report.html"
+    asked = json.dumps({"credhelper_hosts": "host1:host4", "credhelper_report": str(page)})
+    played = hosts.run(f"{MODULE}.report", "-e", asked)
+    start_sshd(dead, hosts.ports["host4"])
+    assert played.recap["host4"]["unreachable"] == 1
+    assert played.recap["localhost"]["failed"] == 0, played.out
+    text = page.read_text()
+    assert "2 credentials on 1 host, " in text
+    assert "1 not reached" in text
+    assert re.search(r"<td>my_api_key</td>.*<td>20[0-9T:+-]+</td>", text)
+    assert KEY not in text
+
+
+def start_sshd(machine: Machine, port: int) -> None:
+    unit = ["/usr/bin/systemd-run", "--quiet", f"--unit={fleet.SSHD_UNIT}", *fleet.sshd(port)]
+    machine.run(unit, check=True)
+
+
 def test_resealed_only_where_bound_to_another_key(hosts: Fleet) -> None:
     """From the null key to the host key; then there is nothing to do."""
     hosts.play([put(with_key="null")], hosts="host3")
@@ -220,15 +248,7 @@ def test_a_host_that_dies_and_a_full_disk_leave_nothing_half(hosts: Fleet) -> No
     full.run(["/usr/bin/umount", STORE], check=True)
     assert blobs(full) == before  # not half of it
     assert [stored(hosts.machines["host3"], name) for name in VALUES] == list(VALUES.values())
-    dead.run(
-        [
-            "/usr/bin/systemd-run",
-            "--quiet",
-            f"--unit={fleet.SSHD_UNIT}",
-            *fleet.sshd(hosts.ports["host4"]),
-        ],
-        check=True,
-    )
+    start_sshd(dead, hosts.ports["host4"])
     assert hosts.run(*rotate).status == 0
     for machine in hosts.machines.values():
         assert [stored(machine, name) for name in new] == list(new.values())

@@ -45,7 +45,11 @@ FACTS: dict[str, Any] = {
         },
         "credentials": [
             credential("a", problems=["may be read by others"]),
-            credential("b", expires="2027-01-01T00:00:00+00:00"),
+            credential(
+                "b",
+                expires="2027-01-01T00:00:00+00:00",
+                last_used={"time": "2026-11-24T09:00:00+00:00", "script": "/opt/a.py", "user": ""},
+            ),
         ],
     },
 }
@@ -63,6 +67,7 @@ def test_a_row_a_credential_and_one_for_the_host() -> None:
     assert first.findings == ("warning: may be read by others",)  # said once
     assert (first.bound_to, first.age_days) == ("host+tpm2", 10)
     assert (second.expires, second.findings) == ("2027-01-01T00:00:00+00:00", ())
+    assert second.last_used == "2026-11-24T09:00:00+00:00"
     assert own.findings == ("the machine: warning: swaps to disk in the <clear>",)
     assert silent.findings == (fleet.NO_FACTS,)
 

@@ -11,6 +11,13 @@ CREDHELPER = "/usr/bin/credhelper"
 # what credhelper itself would say, without a word of another language or of the caller's
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin"}
 SEALED_WITH = ("host", "tpm2", "host+tpm2", "tpm2-with-public-key", "host+tpm2-with-public-key")
+# the part of the argument spec that the fragment "binding" describes
+TPM2 = {
+    "tpm2_pcrs": {"type": "str"},
+    "tpm2_public_key": {"type": "path", "no_log": False},
+    "tpm2_public_key_pcrs": {"type": "str", "no_log": False},
+    "tpm2_signature": {"type": "path"},
+}
 
 
 def binding_arguments():
@@ -21,14 +28,18 @@ def binding_arguments():
             "choices": ["auto", *SEALED_WITH, "null"],
             "no_log": False,
         },
-        "tpm2_pcrs": {"type": "str"},
+        **TPM2,
         "not_after": {"type": "str"},
     }
 
 
 def binding_options(module):
     """The options of credhelper for what the task says of the binding."""
-    names = ("with_key", "tpm2_pcrs", "not_after")
+    return options(module, "with_key", *TPM2, "not_after")
+
+
+def options(module, *names):
+    """The options of credhelper for the parameters that the task gives."""
     given = ((name, module.params[name]) for name in names)
     return [f"--{name.replace('_', '-')}={value}" for name, value in given if value]
 

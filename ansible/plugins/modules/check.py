@@ -32,16 +32,10 @@ options:
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.facts
+  - credhelper.credhelper.attributes
 attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
   facts:
     support: full
-  platform:
-    support: full
-    platforms: linux
 author:
   - credhelper maintainers (@credhelper)
 """

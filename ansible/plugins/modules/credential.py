@@ -43,10 +43,6 @@ options:
       - Left out, a new credential is sealed with V(auto), and one that is there keeps its key.
     type: str
     choices: [auto, host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key, "null"]
-  tpm2_pcrs:
-    description:
-      - The PCRs of the TPM2 to bind to. Taken where something is sealed; it alone changes nothing.
-    type: str
   not_after:
     description:
       - When the credential expires, as in V(systemd.time(7\)), such as V(+90d). Taken where
@@ -54,15 +50,12 @@ options:
     type: str
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - credhelper.credhelper.attributes
+  - credhelper.credhelper.binding
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: full
     details: Shows what would be done with each credential, and never a value.
-  platform:
-    support: full
-    platforms: linux
 seealso:
   - module: credhelper.credhelper.credential_info
   - module: credhelper.credhelper.reseal

@@ -20,14 +20,7 @@ options:
     default: false
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - credhelper.credhelper.attributes
 seealso:
   - module: credhelper.credhelper.credential
 author:

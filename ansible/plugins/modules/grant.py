@@ -48,14 +48,7 @@ options:
     default: present
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - credhelper.credhelper.attributes
 author:
   - credhelper maintainers (@credhelper)
 """

@@ -25,10 +25,6 @@ options:
     type: str
     required: true
     choices: [host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key]
-  tpm2_pcrs:
-    description:
-      - The PCRs of the TPM2 to bind to.
-    type: str
   force:
     description:
       - Also seal those anew that are bound to O(with_key) already, as is needed for other PCRs.
@@ -36,14 +32,8 @@ options:
     default: false
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  platform:
-    support: full
-    platforms: linux
+  - credhelper.credhelper.attributes
+  - credhelper.credhelper.binding
 seealso:
   - module: credhelper.credhelper.credential
 author:
@@ -80,16 +70,14 @@ def main():
                 "choices": list(command.SEALED_WITH),
                 "no_log": False,
             },
-            "tpm2_pcrs": {"type": "str"},
+            **command.TPM2,
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     names = wanted(module)
     if names:
-        options = [f"--with-key={module.params['with_key']}"]
-        if module.params["tpm2_pcrs"]:
-            options.append(f"--tpm2-pcrs={module.params['tpm2_pcrs']}")
+        options = command.options(module, "with_key", *command.TPM2)
         if module.check_mode:
             options.append("--dry-run")
         command.run(module, ["reseal", *options, *names])
