@@ -22,6 +22,15 @@ demo: ## show the main job in a scratch place (root; installs what it needs)
 	@tests/setup run
 	@examples/demo
 
+.PHONY: pictures
+pictures: ## draw the pictures of README.md from a real run (root)
+	@tests/setup run
+	@examples/pictures
+
+.PHONY: wheel
+wheel: venv ## build the library's wheel in build/dist
+	$(RUN)/python -m pip wheel -q --no-deps --no-build-isolation -w build/dist .
+
 .PHONY: check
 check: ## install what the tests need and run all of them (root)
 	tests/setup

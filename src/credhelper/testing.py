@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A pytest plugin for people who test their scripts: credentials without root and systemd.
 
->>> def test_report(credentials):  # doctest: +SKIP
-...     credentials["my_api_key"] = "dummy"
+>>> def test_report(credhelper_credentials):  # doctest: +SKIP
+...     credhelper_credentials["my_api_key"] = "dummy"
 ...     assert report.main() == 0
 """
 
@@ -39,7 +39,9 @@ class Credentials:
 
 
 @pytest.fixture
-def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Credentials]:
+def credhelper_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Credentials]:
     """Credentials that ``load()`` and ``$CREDENTIALS_DIRECTORY`` give during one test."""
     directory = tmp_path / "credentials"
     directory.mkdir(mode=0o700)

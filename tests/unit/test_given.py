@@ -13,6 +13,11 @@ from credhelper import loading
 from credhelper.testing import Credentials
 
 
+@pytest.fixture
+def credentials(credhelper_credentials: Credentials) -> Credentials:
+    return credhelper_credentials
+
+
 def test_text_without_surrounding_white_space(credentials: Credentials) -> None:
     credentials["my_api_key"] = " sk-1234\n"
     assert credhelper.load("my_api_key") == "sk-1234"

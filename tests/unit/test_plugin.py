@@ -12,15 +12,16 @@ TEST = """
 import os, subprocess
 from credhelper import load
 
-def test_report(credentials):
-    credentials["my_api_key"] = "dummy"
+def test_report(credhelper_credentials):
+    credhelper_credentials["my_api_key"] = "dummy"
     assert load("my_api_key") == "dummy"
     assert os.stat(os.environ["CREDENTIALS_DIRECTORY"]).st_mode & 0o777 == 0o700
-    child = subprocess.run(["/bin/cat", f"{credentials.directory}/my_api_key"], capture_output=True)
+    path = f"{credhelper_credentials.directory}/my_api_key"
+    child = subprocess.run(["/bin/cat", path], capture_output=True)
     assert child.stdout == b"dummy"
 
-def test_nothing_is_left(credentials):
-    assert not os.listdir(credentials.directory)
+def test_nothing_is_left(credhelper_credentials):
+    assert not os.listdir(credhelper_credentials.directory)
 """
 
 

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         terminal.print_json("list", {"credentials": data})
     elif entries:
-        _show(entries, failures, ends if arguments.verify else None, uses, described)
+        _show(entries, failures, ends if arguments.verify else None, uses)
+        for name in [entry.name for entry in entries if entry.name in described]:
+            messages.say(messages.one_line(f"{name}: {described[name]}"))
         if arguments.verify:
             messages.note(f"verified: {len(entries) - len(failures)} of {len(entries)} unseal")
         for line in grants.facts():
@@ -119,7 +121,6 @@ def _show(
     failures: Mapping[str, CredentialError],
     ends: Mapping[str, int] | None,
     uses: Mapping[str, Record],
-    described: Mapping[str, str],
 ) -> None:
     headings = ["NAME", "BOUND TO", "ROTATED", "LAST USED", "PROBLEMS"]
     rows = [
@@ -137,10 +138,6 @@ def _show(
         for entry, row in zip(entries, rows, strict=True):
             never = "" if entry.name in failures else "never"
             row.insert(2, terminal.day(ends[entry.name]) if entry.name in ends else never)
-    if any(entry.name in described for entry in entries):
-        headings.insert(-1, "DESCRIPTION")
-        for entry, row in zip(entries, rows, strict=True):
-            row.insert(-1, described.get(entry.name, ""))
     terminal.table(headings, rows, alarming=len(headings) - 1, figures=("ROTATED",))
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _LESS: Final = "/usr/bin/less"
 _RECENT_SECONDS: Final = 300 * 86400
-_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "DESCRIPTION", "PROBLEMS", "WHAT")
+_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "PROBLEMS", "WHAT")
+# ... these as the last, down to that part of it
+_NAMES: Final = {"NAME": 4, "HOST": 5, "CREDENTIAL": 5, "CREDENTIALS": 5}
 JSON_FORMAT: Final = 1  # of the envelope that --json prints
 
 
@@ -108,21 +110,34 @@ def table(
     from rich.text import Text
 
     dressed = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:  # these give way where there is little room
+    screen = console()
+    every = [headings, *rows]
+    widths = [max(len(line[index]) for line in every) for index in range(len(headings))]
+    # where there is no room beside it, below it
+    below = alarming >= 0 and sum(widths) + 2 * (len(widths) - 1) > screen.width
+    columns = [index for index in range(len(headings)) if not (below and index == alarming)]
+    for index in columns:  # some give way where there is little room
+        heading = headings[index]
+        part = _NAMES.get(heading)
         dressed.add_column(
             heading,
             overflow="fold",
             no_wrap=heading not in _GIVE_WAY,
             justify="right" if heading in figures else "left",
+            min_width=min(widths[index], screen.width // part) if part else None,
         )
     for row in rows:
-        cells = [Text(messages.one_line(cell)) for cell in row]
-        if alarming >= 0:
+        cells = [Text(messages.one_line(row[index])) for index in columns]
+        if alarming >= 0 and not below:
             cells[alarming].stylize("red")
         dressed.add_row(*cells)
-    screen = console()
     if not paged:
         screen.print(dressed)
+        for row in rows if below else ():
+            if row[alarming]:
+                named = [cell for cell, head in zip(row, headings, strict=True) if head in _NAMES]
+                text = messages.one_line(f"{' '.join(filter(None, named))}: {row[alarming]}")
+                screen.print(Text(text, style="red", overflow="fold"))
         return
     with screen.capture() as capture:
         screen.print(dressed)
