@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import shlex
 import socket
 import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -54,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("WWW-Authenticate", 'Basic realm="x"')
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    do_PROPFIND = do_GET  # noqa: N815 # as http.server names it
 
     def log_message(self, *_: object) -> None:
         pass
@@ -143,6 +147,71 @@ def test_psql(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs) -> 
     database.join()
     database.listener.close()
     assert database.password == VALUE.encode()
+    assert VALUE not in finished.out + finished.err
+
+
+class _MySQL(threading.Thread):
+    """As much of a MySQL server as takes a native password: the proof that the client gave."""
+
+    SALT = b"0123456789abcdefghij"
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.told = b""
+
+    def run(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection:
+            # protocol 10; no TLS, protocol 4.1, secure connection, plugins
+            greeting = b"\x0a5.7.0\0" + struct.pack("<I", 1) + self.SALT[:8] + b"\0"
+            greeting += struct.pack("<HBHHB", 0x8200, 33, 2, 0x0008, 21) + bytes(10)
+            greeting += self.SALT[8:] + b"\0mysql_native_password\0"
+            connection.sendall(struct.pack("<I", len(greeting)) + greeting)
+            size = int.from_bytes(connection.recv(4, socket.MSG_WAITALL)[:3], "little")
+            self.told = connection.recv(size, socket.MSG_WAITALL)
+
+    @property
+    def proof(self) -> bytes:
+        """What knows VALUE and the salt alone can give."""
+        once = hashlib.sha1(VALUE.encode(), usedforsecurity=False).digest()
+        twice = hashlib.sha1(once, usedforsecurity=False).digest()
+        mask = hashlib.sha1(self.SALT + twice, usedforsecurity=False).digest()
+        return bytes(a ^ b for a, b in zip(once, mask, strict=True))
+
+
+def test_mysql(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs) -> None:
+    database = _MySQL()
+    port = str(database.listener.getsockname()[1])
+    sealed("mysql_client", f"[client]\npassword={VALUE}\n")
+    text = recipe("mysql").replace("db.example.com", "127.0.0.1").replace("3306", port)
+    database.start()
+    finished = decrypt_run(str(write(text, "mysql.sh")))
+    database.join(timeout=10)
+    database.listener.close()
+    assert database.proof in database.told, finished.err
+    assert VALUE not in finished.out + finished.err
+
+
+def test_rclone(
+    sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked
+) -> None:
+    remote = f"[files]\ntype = webdav\nurl = {server.url}\nvendor = other\n"
+    sealed("rclone_conf", f"{remote}bearer_token = {VALUE}\n")
+    text = recipe("rclone").replace("rclone --", "rclone --retries=1 --low-level-retries=1 --")
+    finished = decrypt_run(str(write(text, "rclone.sh")))
+    assert set(server.headers) == {f"Bearer {VALUE}"}, finished.err
+    assert VALUE not in finished.out + finished.err
+
+
+def test_pip(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked) -> None:
+    index = server.url.replace("http://", f"http://token:{VALUE}@")
+    sealed("pip_conf", f"[global]\nindex-url = {index}/simple\n")
+    # the pip of this Python: a bare system has none
+    text = recipe("pip").replace("python3 -m", f"{sys.executable} -m")
+    finished = decrypt_run(str(write(text, "pip.sh")))
+    basic = base64.b64encode(f"token:{VALUE}".encode()).decode()
+    assert f"Basic {basic}" in server.headers, finished.err
     assert VALUE not in finished.out + finished.err
 
 
