@@ -193,7 +193,7 @@ def hundreds(machines: Fleet, hosts: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--credentials", type=int, default=200)
-    parser.add_argument("--looped", type=int, default=200, help="so many of them by the loop")
+    parser.add_argument("--looped", type=int, default=20, help="so many of them by the loop")
     parser.add_argument("--hosts", type=int, default=500)
     asked = parser.parse_args()
     fleet.PLAYBOOK_SECONDS = 3600
