@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -144,6 +146,7 @@ def test_one_table_of_many_hosts(hosts: Fleet) -> None:
 
 
 def start_sshd(machine: Machine, port: int) -> None:
+    machine.run(["/usr/bin/systemctl", "reset-failed", fleet.SSHD_UNIT])  # where it was killed
     unit = ["/usr/bin/systemd-run", "--quiet", f"--unit={fleet.SSHD_UNIT}", *fleet.sshd(port)]
     machine.run(unit, check=True)
 
@@ -204,6 +207,16 @@ def test_the_value_is_nowhere(hosts: Fleet) -> None:
         assert value not in json.dumps(machine.journal(everything=True))
 
 
+def controller() -> str:
+    """The command lines and environments of all processes here."""
+    found = []
+    for kind in ("cmdline", "environ"):
+        for path in Path("/proc").glob(f"[0-9]*/{kind}"):
+            with contextlib.suppress(OSError):
+                found.append(path.read_text(errors="replace"))
+    return "".join(found)
+
+
 class Watched:
     """Looks for the values in the command lines and environments of a machine, again and again."""
 
@@ -223,9 +236,10 @@ class Watched:
         self._thread.join()
 
     def _look(self) -> None:
+        """On the machine, and here: the controller, which sees the machines' processes too."""
         program = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
         while not self._end.is_set():
-            there = self._machine.run(["/bin/sh", "-c", program]).stdout
+            there = self._machine.run(["/bin/sh", "-c", program]).stdout + controller()
             self.looks += 1
             self.seen += [value for value in VALUES.values() if value in there]
 
@@ -253,6 +267,30 @@ def test_a_host_that_dies_and_a_full_disk_leave_nothing_half(hosts: Fleet) -> No
     for machine in hosts.machines.values():
         assert [stored(machine, name) for name in new] == list(new.values())
     assert changed(hosts.run(*rotate)) == dict.fromkeys(hosts.machines, 0)
+
+
+def test_a_host_that_dies_while_it_puts_has_all_or_nothing(hosts: Fleet) -> None:
+    """What was there is whole, the others have the new values, and a second run finishes it."""
+    dying = hosts.machines["host4"]
+    old = {f"key_{number}": f"{KEY}-{number}" for number in range(20)}
+    new = {name: f"{value}-new" for name, value in old.items()}
+    hosts.play([put(values=old)], hosts="host3:host4")
+    killing = (
+        "until pkill -KILL -f '[c]redhelper put'; do sleep 0.02; done; "
+        f"systemctl kill --signal=KILL {fleet.SSHD_UNIT}; pkill -KILL sshd"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        killed = pool.submit(dying.run, ["/bin/sh", "-c", killing])
+        played = hosts.play([put(values=new)], hosts="host3:host4")
+        killed.result()
+    assert played.recap["host3"]["changed"] == 1
+    assert played.recap["host4"]["unreachable"] + played.recap["host4"]["failed"] == 1, played.out
+    assert all(stored(dying, name) in (old[name], new[name]) for name in old)
+    start_sshd(dying, hosts.ports["host4"])
+    assert changed(hosts.play([put(values=new)], hosts="host3:host4")) == {"host3": 0, "host4": 1}
+    for machine in (hosts.machines["host3"], dying):
+        assert {name: stored(machine, name) for name in new} == new
+        assert set(shown(machine)) == set(new)
 
 
 def test_a_wrong_vault_password_changes_nothing(hosts: Fleet, tmp_path: Path) -> None:
