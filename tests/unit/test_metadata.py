@@ -164,6 +164,9 @@ def test_the_list_is_what_a_parser_finds(inside: str, end: str) -> None:
 @example('requires-python=">=3"')
 @example('requires-python = ">=3" # x')
 @example('requires-python = """>=3"""')
+@example('requires-python = ">=3""a"')
+@example('requires-python = ">=3')
+@example('requires-python = ">=3""')
 def test_the_version_is_what_a_parser_finds(line: str) -> None:
     text = f'{line}\n[tool.credhelper]\ncredentials = ["a"]'
     found = metadata._plain(text.encode())

@@ -100,9 +100,10 @@ def _plain(block: bytes) -> tuple[str, list[str]] | None:
     lines = [line for line in lines if line and not line.startswith("#")]
     needed = ""
     if lines and lines[0].partition("=")[0].rstrip(" ") == "requires-python":
-        before, needed, after = (*lines.pop(0).partition("=")[2].split('"'), "", "", "")[:3]
-        if before.strip(" ") or after.strip(" ") or not needed:
+        parts = lines.pop(0).partition("=")[2].split('"')
+        if len(parts) != 3 or parts[0].strip(" ") or parts[2].strip(" ") or not parts[1]:
             return None
+        needed = parts[1]
     key, _, value = "\n".join(lines[1:]).partition("=")
     value = value.strip(" ")
     if (
