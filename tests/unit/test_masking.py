@@ -502,6 +502,7 @@ def test_breaks_at_every_cut() -> None:
         f"'{key[:12]}...{key[-13:]}' '{key[:30]}'+60, {key[:20]}… ",
         f"x\x1b[1m{key[:9]}\x1b[36m{key[9:30]}\n  {key[30:]}\x1b[0m\n",
     ]
+    late, much = Masker({"key": key.encode()}), b"an ordinary line of 7\n" * 100
     for text in cases:
         data = text.encode()
         whole = mask(data, {"key": key.encode()})
@@ -511,6 +512,7 @@ def test_breaks_at_every_cut() -> None:
             )
         for cut in range(1, len(data)):
             assert in_pieces(Masker({"key": key.encode()}), data, [cut]) == whole
+            assert in_pieces(late, much + data, [len(much) + cut]) == much + whole
         assert in_pieces(Masker({"key": key.encode()}), data, [1] * len(data)) == whole
 
 

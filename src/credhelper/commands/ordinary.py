@@ -35,8 +35,8 @@ _UNITS: Final = frozenset(
     "minutes h hr hour hours d day days w week weeks month months year years px pt em x".split()
 )
 # what stands in configurations and in what programs print; no list of bad passwords
-_WORDS: Final = frozenset(
-    "access account action active address admin administrator agent alias allow always "
+_WORDS: Final = (
+    " access account action active address admin administrator agent alias allow always "
     "amazon anonymous apache application apply archive argument array asia async attempt "
     "audit australia authentication author authorization automatic available azure back "
     "backend backup base basic batch beta binary block body boolean boot bootstrap bottom "
@@ -89,7 +89,7 @@ _WORDS: Final = frozenset(
     "unlimited unlock update upgrade upload upper uptime user username users utils valid "
     "validate value values variable vendor version video view virtual volume wait watch "
     "webhook website weekly west white width wildcard window windows worker workers "
-    "workspace world write writer yaml zone".split()
+    "workspace world write writer yaml zone "
 )
 _GENERIC_DOMAINS: Final = frozenset(
     "com org net edu gov mil int info biz name app dev cloud site online tech test example invalid "
@@ -142,7 +142,7 @@ def _text(value: bytes) -> str:
 def _has_common_words(word: str) -> bool:
     """Whether it is one of the words, or up to three of them: ``service_account``."""
     words = word.replace("_", "-").split("-")
-    return len(words) <= 3 and _WORDS.issuperset(words)
+    return len(words) <= 3 and all(" " not in each and f" {each} " in _WORDS for each in words)
 
 
 def _is_number(word: str) -> bool:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from sys import byteorder
+
 from credhelper.commands.literals import words_of
 from credhelper.commands.run.masking import gaps
 
@@ -11,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
+_from_bytes = int.from_bytes
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
-_LARGE: Final = 2048  # bytes; so much to write is worth another table
+LARGE: Final = 2048  # bytes; so much to write is worth another table
 _ALL: Final = bytes(range(256))
+_NOT_PLAIN: Final = gaps.SQUEEZED + b".+"
 _STUB: Final = 7  # bytes; a beginning of fewer is looked up as it is
 
 
@@ -36,12 +40,8 @@ class Openings:
         size = len(block)
         if done == size or block[-1] not in self._within:
             return size
-        if size - done > _LARGE:  # where one begins, its words go up to the end
-            inside = self._inside
-            if inside is None:
-                inside = self._inside = words_of(b"".join(self._forms))
-            if memoryview(block)[-_WORD:].cast("I")[0] not in inside:
-                return self._stub(block, size - _WORD + 1)
+        if size - done > LARGE and self._is_outside(block):
+            return self._stub(block, size - _WORD + 1)
         low = max(done, size - self._longest + 1)
         best = size
         for start, form in self._near(block, low):
@@ -54,6 +54,22 @@ class Openings:
         if best < size:
             return best
         return self._stub(block, max(low, size - _STUB + 1))
+
+    def plain(self, block: bytes) -> int:
+        """The same for a large block that ends with four plain bytes, as no form has; else -1.
+
+        Such an end is none of a gap either, nor of what stands after an ellipsis.
+        """
+        if self._is_outside(block) and len(block[-_WORD:].translate(None, _NOT_PLAIN)) == _WORD:
+            return self._stub(block, len(block) - _WORD + 1)
+        return -1
+
+    def _is_outside(self, block: bytes) -> bool:
+        """Whether no form has the last word: where one begins, its words go up to the end."""
+        inside = self._inside
+        if inside is None:
+            inside = self._inside = words_of(b"".join(self._forms))
+        return _from_bytes(block[-_WORD:], byteorder) not in inside
 
     def _stub(self, block: bytes, low: int) -> int:
         """The same from ``low`` on, which is near the end."""
@@ -108,7 +124,7 @@ class Gapped:
     def within(self, end: bytes) -> bool:
         """Whether a form may have what stands before the last line break of ``end``."""
         squeezed = end.translate(None, gaps.SQUEEZED)[-_WORD:]
-        return len(squeezed) < _WORD or memoryview(squeezed).cast("I")[0] in self._words
+        return len(squeezed) < _WORD or _from_bytes(squeezed, byteorder) in self._words
 
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
@@ -123,7 +139,7 @@ class Gapped:
             squeezed = text[-2 * gaps.LONGEST :].translate(None, gaps.SQUEEZED)[-_WORD:]
             if len(squeezed) < _WORD:
                 return size
-        if memoryview(squeezed).cast("I")[0] not in self._words and not (
+        if _from_bytes(squeezed, byteorder) not in self._words and not (
             0 < len(text[max(line, size - _FEW) :].strip(gaps.SQUEEZED)) < _WORD
         ):
             return size

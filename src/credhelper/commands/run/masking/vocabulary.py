@@ -17,7 +17,7 @@ from credhelper.commands.run.masking.forms import (
     spelled,
     stripped,
 )
-from credhelper.commands.run.masking.openings import Gapped, Openings
+from credhelper.commands.run.masking.openings import LARGE, Gapped, Openings
 from credhelper.commands.run.masking.shortened import NEAR, Shortened, has_marks
 
 TYPE_CHECKING = False
@@ -78,8 +78,9 @@ class Vocabulary:
             data = data[taken:]
         block = context + held + data
         ready: list[bytes] = []
-        if 27 in block or self._found(block):
-            ready, hold, following = self._replaced(block, len(context), last)
+        found = None if 27 in block else self._found(block)
+        if found is None or found:
+            ready, hold, following = self._replaced(block, len(context), last, found)
         elif last or self._ends_quietly(block, len(context)):
             hold = len(block)
         else:
@@ -91,13 +92,18 @@ class Vocabulary:
         written = b"".join(ready)
         return written, (block[hold:], following, (context + written)[-_CONTEXT:])
 
-    def _replaced(self, block: bytes, begin: int, last: bool) -> tuple[list[bytes], int, Following]:
-        """What to write of ``block`` from ``begin`` on, empty for it as it is; up to where."""
+    def _replaced(
+        self, block: bytes, begin: int, last: bool, found: list[Found] | None
+    ) -> tuple[list[bytes], int, Following]:
+        """What to write of ``block`` from ``begin`` on, empty for it as it is; up to where.
+
+        ``found`` is where forms are, None for not looked for yet: there are colours.
+        """
         colours, text, written, done = None, block, begin, begin
-        if 27 in block:
+        if found is None:
             colours = gaps.Uncoloured(block, last)
             text, done = colours.text, colours.place(begin)
-        found = self._found(text)
+            found = self._found(text)
         hold = len(text) if last else self._hold(text, done)
         ready: list[bytes] = []
         while found:
@@ -179,6 +185,10 @@ class Vocabulary:
 
     def _hold(self, text: bytes, done: int) -> int:
         """Where the end of ``text`` starts that may become a form."""
+        if len(text) - done > LARGE:
+            plain = self._openings.plain(text)
+            if plain >= 0:
+                return plain
         hold = self._openings.hold(text, done)
         hold = min(hold, self._gapped.hold(text, done))
         return min(hold, self._shortened.hold(text, done))
