@@ -415,12 +415,18 @@ def test_no_form_is_written_and_no_other_byte_changes(
 
 
 @FEWER
+@example(({"a": "/=a=====é".encode()}, "utf-8", b"a", [0]))  # with a part
 @given(streams())
 def test_no_more_is_held_back_than_a_form_could_go_on_from(
     stream: tuple[dict[str, bytes], str, bytes, list[int]],
 ) -> None:
     values, encoding, data, _ = stream
-    known = [form for value in values.values() for form in forms(value, encoding)]
+    known = [
+        form
+        for value in values.values()
+        for text in (value, *parts(stripped(value)))
+        for form in (forms(value, encoding) and spelled(text, encoding)[0])
+    ]
     masker = Masker(values, encoding)
     masker.feed(data)
     held = masker._state[0]
@@ -1016,7 +1022,7 @@ def test_nothing_slow_is_imported() -> None:
         *(f"credhelper.commands.{name}" for name in ("literals", "ordinary", "parts")),
         *(f"credhelper.commands.{name}" for name in ("spellings", "writers")),
         *(f"{masking.__name__}.{name}" for name in ("forms", "gaps", "masker", "openings")),
-        *(f"{masking.__name__}.{name}" for name in ("shortened", "vocabulary")),
+        *(f"{masking.__name__}.{name}" for name in ("shortened", "tracers", "vocabulary")),
         f"{masking.__name__}.nested_writes",
         # what Python has anyway, from 3.14 on only where it is asked for
         *("io", "abc", "_abc", "errno", "_types"),

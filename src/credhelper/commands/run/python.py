@@ -157,8 +157,8 @@ def _run_file(script: PythonScript) -> None:
     def execute() -> None:
         code = _code(script.source, name, script.form)
         _stay_behind(name)
-        exec(code, main.__dict__)  # noqa: S102 # to run a script is what this is for
-        _stay_behind(name)  # a debugger of the script's would go on here
+        # to run a script is what this is for; a debugger of it would go on at another line
+        exec(code, main.__dict__), _stay_behind(name)  # type: ignore[func-returns-value] # noqa: S102
 
     _as_python(execute)
 

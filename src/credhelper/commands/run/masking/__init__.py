@@ -17,18 +17,16 @@ import sys
 from _weakref import ref
 from io import BytesIO, TextIOWrapper  # by name: at the very end, the module is emptied
 
+from credhelper.commands.run.masking import tracers
 from credhelper.commands.run.masking.masker import Masker
 from credhelper.commands.run.masking.vocabulary import left_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import FrameType, TracebackType
-    from typing import Any
+    from types import TracebackType
 
     from _typeshed import ReadableBuffer
-
-    Tracer = Callable[[FrameType, str, Any], Any]
 
 # what the module nested_writes is for
 _NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_info < (3, 12, 5)
@@ -48,14 +46,12 @@ _OWN = frozenset(
                 "nested_writes",
                 "openings",
                 "shortened",
+                "tracers",
                 "vocabulary",
             )
         ),
     )
 )
-
-_COMMANDS = __file__.partition("/run/masking/")[0]
-_TRACERS = ("settrace", "setprofile", "_settraceallthreads", "_setprofileallthreads")
 
 __all__ = ["Masker", "install", "left_alone", "prune"]
 
@@ -79,8 +75,7 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
         os.register_at_fork(after_in_child=masker.forget)
         atexit.register(_end, masked, masker)
         maskers.append(masker)
-    for name in _TRACERS:
-        _keep_out(name)
+    tracers.keep_out()
     return tuple(maskers)
 
 
@@ -102,44 +97,6 @@ def _encoding_of(name: str, stream: Callable[[], io.TextIOWrapper | None]) -> Ca
         return last
 
     return encoding
-
-
-def _keep_out(name: str) -> None:
-    """Has ``sys.settrace()`` or another such function see nothing of the runner's own frames.
-
-    What a tracer prints is masked: were that traced too, it would not end.
-    """
-    real = getattr(sys, name, None)
-    if real is None:
-        return
-
-    def set_tracer(function: Tracer | None, /) -> None:
-        real(None if function is None else _Outside(function))
-
-    current = getattr(sys, name.replace("set", "get"), None)
-
-    def get_tracer() -> Tracer | None:
-        function: Tracer | None = current() if current else None
-        return function.function if isinstance(function, _Outside) else function
-
-    setattr(sys, name, set_tracer)
-    if current:
-        setattr(sys, current.__name__, get_tracer)
-
-
-class _Outside:
-    """A tracer of the script's, for all frames but the runner's."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function: Tracer) -> None:
-        self.function = function
-
-    def __call__(self, frame: FrameType, event: str, argument: object) -> Tracer | None:
-        if frame.f_code.co_filename.startswith(_COMMANDS):
-            return None
-        local: Tracer | None = self.function(frame, event, argument)
-        return local
 
 
 def _end(stream: io.TextIOWrapper, masker: Masker) -> None:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Tracers, profilers and debuggers of the script see nothing of the runner's own frames.
+
+What a tracer prints is masked: were that traced too, it would not end.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any, Final
+
+    Tracer = Callable[[FrameType, str, Any], Any]
+
+_COMMANDS: Final = __file__.partition("/run/masking/")[0]
+_SETTERS: Final = ("settrace", "setprofile", "_settraceallthreads", "_setprofileallthreads")
+_stops: dict[str, object] = {}
+
+
+def keep_out() -> None:
+    """Has tracers, profilers and debuggers that are set from now on see nothing of the runner."""
+    for name in _SETTERS:
+        _keep_out(name)
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring:
+        use = monitoring.use_tool_id
+
+        def use_tool_id(number: int, name: str, /) -> None:
+            debugger = sys.modules.get("bdb")
+            if debugger and debugger.Bdb.stop_here is not _stops.get("instead"):
+                _pass_over(debugger.Bdb)
+            use(number, name)
+
+        monitoring.use_tool_id = use_tool_id
+
+
+def _pass_over(debugger: Any) -> None:
+    """Has ``bdb.Bdb`` stop nowhere in the runner: no tracer is set by it from Python 3.14 on."""
+    stop_here = debugger.stop_here
+
+    def elsewhere(self: object, frame: FrameType) -> bool:
+        return not _is_ours(frame) and bool(stop_here(self, frame))
+
+    debugger.stop_here = _stops["instead"] = elsewhere
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_COMMANDS)
+
+
+def _keep_out(name: str) -> None:
+    real = getattr(sys, name, None)
+    if real is None:
+        return
+
+    def set_tracer(function: Tracer | None, /) -> None:
+        real(None if function is None else _Outside(function))
+
+    current = getattr(sys, name.replace("set", "get"), None)
+
+    def get_tracer() -> Tracer | None:
+        function: Tracer | None = current() if current else None
+        return function.function if isinstance(function, _Outside) else function
+
+    setattr(sys, name, set_tracer)
+    if current:
+        setattr(sys, current.__name__, get_tracer)
+
+
+class _Outside:
+    """A tracer of the script's, for all frames but the runner's."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Tracer) -> None:
+        self.function = function
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Tracer | None:
+        if _is_ours(frame):
+            return None
+        local: Tracer | None = self.function(frame, event, argument)
+        return local
