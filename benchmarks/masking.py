@@ -19,6 +19,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
+PEM = -1  # in place of how many credentials: one, a private key of 28 lines
+
 # argv: where credhelper is, how many credentials to mask, megabytes, how to write, what
 WRITER = """
 import sys
@@ -26,7 +28,8 @@ sys.path.insert(0, sys.argv[1])
 credentials, size, style, text = int(sys.argv[2]), int(sys.argv[3]) * 1_000_000, *sys.argv[4:]
 if credentials:
     from credhelper.commands.run import masking
-    masking.install({f"key_{i}": sys.stdin.buffer.readline() for i in range(credentials)})
+    keys = [sys.stdin.buffer.read()] if credentials < 0 else sys.stdin.buffer.readlines()
+    masking.install({f"key_{i}": key for i, key in enumerate(keys)})
 lines = [
     f"2026-03-{i % 28 + 1:02} 12:{i % 60:02}:{i * 7 % 60:02},{i:03} INFO worker[{i * 37 % 9999}]: "
     f"GET /api/v1/items/{i * 7919 % 99991}?page={i} 200 {i * 13 % 997} ms "
@@ -48,8 +51,10 @@ elif style == "write":
             sys.stdout.write(line + "\\n")
 else:
     block = "".join(line + "\\n" for line in lines).encode()
+    blocks = [block[at : at + 8192] for at in range(0, len(block), 8192)]
     for _ in range(rounds):
-        sys.stdout.buffer.write(block)
+        for block in blocks:
+            sys.stdout.buffer.write(block)
 """
 
 
@@ -86,6 +91,9 @@ def compare(
     """MB/s without and with masking, round after round."""
     chance = random.Random(1)  # noqa: S311 # the same keys in every run
     keys = b"".join(base64.b64encode(chance.randbytes(30)) + b"\n" for _ in range(credentials))
+    if credentials == PEM:
+        code = base64.encodebytes(chance.randbytes(28 * 57))
+        keys = b"-----BEGIN PRIVATE KEY-----\n" + code + b"-----END PRIVATE KEY-----\n"
     plain, masked = [], []
     for _ in range(rounds):
         plain.append(run(0, megabytes, style, text, b""))
@@ -97,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100, help="of each run (default: 100)")
     parser.add_argument("--rounds", type=int, default=7, help="pairs of runs (default: 7)")
-    parser.add_argument("--credentials", type=int, nargs="+", default=[1, 16, 128])
+    parser.add_argument("--credentials", type=int, nargs="+", default=[1, 4, 16, 64, PEM])
     arguments = parser.parse_args()
     print(f"Python {sys.version.split()[0]}, {arguments.megabytes} MB of lines to a pipe; MB/s")
     print(f"{'style':8}{'text':8}{'credentials':>12}{'plain':>20}{'masked':>20}{'ratio':>22}")
@@ -107,7 +115,7 @@ def main() -> None:
         plain, masked = compare(arguments.megabytes, arguments.rounds, credentials, style, text)
         ratios = [one / other for one, other in zip(masked, plain, strict=True)]
         print(
-            f"{style:8}{text:8}{credentials:12}"
+            f"{style:8}{text:8}{'PEM' if credentials == PEM else credentials:>12}"
             f"{spread(plain, 0):>20}{spread(masked, 0):>20}{spread(ratios, 2):>22}"
         )
 
