@@ -44,7 +44,7 @@ OF_RUN = """
     delivery environment handover hardening identity interpreter launcher mounts options planning
     python target
 """.split()
-MASKING = "forms gaps masker openings shortened vocabulary".split()
+MASKING = "forms gaps masker openings shortened tracers vocabulary".split()
 IMPORTED = {
     *("credhelper", "credhelper.commands", "credhelper.commands.run"),
     "credhelper.commands.run.masking",
