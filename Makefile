@@ -48,6 +48,10 @@ bench-fleet: venv rpm ## measure the collection over many hosts and write benchm
 	$(RUN)/python -m tests.machines.roots
 	$(RUN)/python -m benchmarks.fleet
 
+.PHONY: first-run
+first-run: ## count and time the way from a key to the first run, beside pass and age (root)
+	@benchmarks/first-run
+
 .PHONY: setup
 setup: ## install the system packages that the tests need (root, Debian or Fedora)
 	tests/setup
