@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tarfile
 import urllib.parse
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,10 +23,11 @@ import git_filter_repo
 import pytest
 
 from credhelper.commands.cli.leaks_report import as_lines
-from credhelper.commands.leaks.findings import Hit, Report
+from credhelper.commands.leaks.findings import Hit, Place, Report
 from credhelper.commands.leaks.matching import matcher
 from credhelper.commands.leaks.search import search
 from tests.real.conftest import Runs, launcher
+from tests.real.planted import DOCUMENTS, WAYS
 
 OWNER = 54321  # of the repositories: a user without an entry in passwd
 DATE = "2024-02-03T02:05:06+00:00"
@@ -757,3 +759,55 @@ def test_nothing_found_in_a_part_is_not_clean(
     finished = credhelper("leaks", str(scratch))
     assert finished.status == 3
     assert "nothing found, but not everything was searched" in finished.out
+
+
+def test_every_way_of_writing_a_value_is_found_or_told(scratch: Path) -> None:
+    """In files, and in the history once they are gone; what was found is found for what it is."""
+    plants = Plants()
+    tree = scratch / "tree"
+    tree.mkdir()
+    git(tree, "init", "--quiet", "--initial-branch=main")
+    for number, (kind, way) in enumerate(WAYS.values()):
+        name = f"way-{number}"
+        path = f"{number // 50}/{name}"
+        match kind:
+            case "key":
+                planted = plants.key(name, path=path)
+            case "password":
+                planted = plants.odd(name, path=path)
+            case "private key":
+                planted = plants.pem(name, path=path)
+            case "UUID":
+                value = uuid.UUID(int=plants.random.getrandbits(128), version=4)
+                planted = plants.value(name, str(value).encode(), "working tree", path, 1)
+            case _:
+                planted = plants.key(f"{name}-alone", path=path)
+                del plants.values[f"{name}-alone"]
+                plants.values[name] = DOCUMENTS[kind][0](planted.decode()).encode()
+        (tree / path).parent.mkdir(exist_ok=True)
+        (tree / path).write_bytes(way(planted))
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "Everything")
+    git(tree, "rm", "--quiet", "-r", "--cached", ".")
+    git(tree, "commit", "--quiet", "--message", "Nothing")
+    own(scratch)
+    report = search([os.fsencode(tree)], matcher(plants.values), quiet)
+    told = {problem.path for problem in report.problems} | {
+        word.rstrip(":") for problem in report.problems for word in problem.reason.split()
+    }
+    assert len(WAYS) >= 200
+    oids = git(tree, "hash-object", "--", *(f"{n // 50}/way-{n}" for n in range(len(WAYS)))).split()
+    silent: list[str] = []
+    for place in (Place.FILE, Place.HISTORY):
+        there = {
+            (hit.credential.rpartition(" of ")[2], hit.path.rpartition("/")[2])
+            for hit in report.hits
+            if hit.place is place
+        }
+        assert {name for name, path in there if name != path} == set(), place
+        for number, what in enumerate(WAYS):
+            file = f"way-{number}"
+            named = f"{tree}/{number // 50}/{file}" if place is Place.FILE else oids[number]
+            if (file, file) not in there and named not in told:
+                silent.append(f"{place.value}: {what}")
+    assert not silent, silent

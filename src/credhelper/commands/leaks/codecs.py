@@ -43,6 +43,7 @@ class Codec(Protocol):
     """One way to encode bytes."""
 
     label: str
+    density: int  # bits of what is encoded in eight of its text
 
     def written(self, part: bytes) -> Iterator[tuple[bytes, int]]:
         """The texts that part becomes, each with its phase: how it lies in its group."""
@@ -58,6 +59,7 @@ class Digits:
         self, label: str, alphabets: tuple[bytes, ...], bits: int, *between: bytes
     ) -> None:
         self.label = label
+        self.density = bits
         self._alphabets = alphabets
         self._bits = bits
         self._group = {4: 2, 5: 8, 6: 4}[bits]  # characters that make whole bytes
@@ -65,9 +67,9 @@ class Digits:
             sign: value for alphabet in alphabets for value, sign in enumerate(alphabet)
         }
         every = re.escape(bytes(sorted(set(b"".join(alphabets)))))
-        self._tokens = [
-            re.compile(rb"(?P<gap>%b)|%b|[%b]" % (gap, _ESCAPED, every)) for gap in between
-        ]
+        if bits == 6:
+            every += b"]|" + _ESCAPED + b"|[+"
+        self._tokens = [re.compile(rb"(?P<gap>%b)|[%b]" % (gap, every)) for gap in between]
 
     def written(self, part: bytes) -> Iterator[tuple[bytes, int]]:
         bits = self._bits
@@ -128,6 +130,7 @@ class Wide:
 
     def __init__(self, label: str, name: str, width: int) -> None:
         self.label = label
+        self.density = 8  # its lines are those of the text
         self._name = name
         self._width = width
 
@@ -153,7 +156,7 @@ class Wide:
 
 _ALPHA: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE64: Final = _ALPHA + _ALPHA.lower() + b"0123456789+/"
-_DUMPED: Final = rb"\ {2,3}[|>]?[\x20-\x7e]{1,16}\|?\r?\n[0-9a-fA-F]{6,16}[:\ ]\ *"
+_DUMPED: Final = rb"(?:\ {2,3}[|>]?[\x20-\x7e]{1,16}\|?)?\r?\n[0-9a-fA-F]{6,16}[:\ ]\ *"
 _BETWEEN_HEX: Final = b"(?x:%b | %b | %b)" % (
     _DUMPED,
     _MARKED,

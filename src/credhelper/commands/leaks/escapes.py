@@ -27,16 +27,15 @@ _SURE: Final = 20  # letters that are no words
 _NESTED: Final = 2  # escapes over the first one
 _MOST: Final = 20_000  # states that are tried in one direction
 _LONGEST_BREAK: Final = 160  # bytes
+_LINE_END: Final = rb"[ \t]*[\\=^`]?(?:\r?\n|\r)[ \t]*"
+# of quotations, comments and differences
+_SIGN: Final = rb"""(?:[>+#*|;%"'-]|//|--)[ \t]*"""
 _BREAKS: Final = (
-    re.compile(rb"[ \t]*[\\=^`]?(?:\r?\n|\r)[ \t]*"),
-    # numbers of lines, and the signs of quotations, comments and differences
-    re.compile(
-        rb"""(?x) [ \t]* [\\=^`]? (?: \r?\n | \r ) [ \t]* (?: \d{1,6} [ \t]* [:|\t] )?
-        (?: [ \t]* (?: [>+\#*|;%"'-] | // | -- ) )* [ \t]*"""
-    ),
+    *(re.compile(_LINE_END + _SIGN * count) for count in range(4)),
+    re.compile(_LINE_END + rb"\d{1,6}[ \t]*[:|\t][ \t]*"),
     re.compile(
         rb"""(?x) \\[nrt]
-        | \\?["'] \)? [ \t\r\n]* (?: [+.&,] | \|\| | << )? [ \t\r\n\\]* \(? [a-z]{0,2} \\?["']
+        | \\?["'] \)? [ \t\r\n]* (?: [+.&,] | \|\| | << )? [ \t\r\n\\_]* \(? [a-z]{0,2} \\?["']
         | \x1b\[ [0-9;?]* [A-Za-z]
         | <[^<>\r\n]{1,120}>
         | &shy; | &\#8203; | &\#xad;
@@ -73,7 +72,13 @@ def fully(part: bytes) -> Iterator[bytes]:
     for _, form in (*_EVERY_BYTE, *_EVERY_CODE):
         text = "".join(form % code for code in part)
         yield text.encode()
-        for mark, again in (("%", "%25"), ("\\", "\\\\"), ("&", "&amp;"), ("\\", "%5C")):
+        for mark, again in (
+            ("%", "%25"),
+            ("%", "%2525"),
+            ("\\", "\\\\"),
+            ("&", "&amp;"),
+            ("\\", "%5C"),
+        ):
             if mark in text:
                 yield text.replace(mark, again).encode()
 

@@ -58,7 +58,7 @@ def _in_objects(
         for match in list(matcher.matches(kept)):
             hit = _hit(match, found, repository_path)
             yield _tagged(matcher, hit, head[0]) if tag else hit
-    for found, pieces in contents(repository, survey.archives, problems):
+    for found, pieces in contents(repository, list(survey.archives), problems):
         for match, inside in content.search(pieces, packed_only=True):
             yield replace(_hit(match, found, repository_path), inside=inside)
         problems += [f"object {found.oid}: {what}" for what in content.problems]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from credhelper.commands.leaks.escapes import AS_IT_IS
 from credhelper.commands.leaks.sought import Needle, Probe, needles, probes
+from credhelper.commands.leaks.unpack.base64_runs import BEGINNINGS
 from credhelper.commands.leaks.vectorscan import Vectorscan
 from credhelper.commands.literals import Literals
 
@@ -58,11 +59,16 @@ class Matcher:
         for match in self.matches(chunks):
             yield match.text
 
-    def spans(self, buffer: bytes | bytearray) -> list[Span]:
-        """Where values are in buffer, in order; of overlapping ones of a credential the first."""
+    def spans(self, buffer: bytes | bytearray, packed: list[int] | None = None) -> list[Span]:
+        """Where values are in buffer, in order; of overlapping ones of a credential the first.
+
+        To packed go the places where base64 of compressed data may begin.
+        """
         found = []
         within: dict[Needle, int] = {}  # up to where one stands that was found already
         for position, text, _ in sorted(self.literals.places(buffer)):
+            if packed is not None and text in BEGINNINGS:
+                packed.append(position)
             for probe in self.by_text[text]:
                 if position >= within.get(probe.needle, 0):
                     for span in read(buffer, position, probe):
@@ -130,7 +136,7 @@ class Scan:
 
 def matcher(values: Mapping[str, bytes]) -> Matcher:
     """A Matcher for values by credential name; those too short to search for are in .skipped."""
-    by_text: dict[bytes, tuple[Probe, ...]] = {}
+    by_text: dict[bytes, tuple[Probe, ...]] = dict.fromkeys(BEGINNINGS, ())
     wanted, skipped = needles(values)
     for needle in wanted:
         for probe in probes(needle):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks.git import PIPE, STALLED, TOO_LARGE, Git, enlarge_pipe, git
+from credhelper.commands.leaks.repository import size_on_disk
 from credhelper.commands.leaks.unpack import HEAD, kind_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Survey:
     holders: dict[str, str] = field(default_factory=dict)
     raw_commits: bytearray = field(default_factory=bytearray, repr=False)
     id_length: int = 20
-    archives: list[str] = field(default_factory=list)
+    archives: dict[str, None] = field(default_factory=dict)
     objects: int = 0
     size: int = 0
     unread: list[str] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Survey:
 def survey(repository: Repository, matcher: Matcher, progress: Progress) -> Survey:
     """Read all objects once. Damaged ones are noted and stepped over."""
     result = Survey()
-    most = max(EXPANDED, EXPANSION * _size_on_disk(repository.common))
+    most = max(EXPANDED, EXPANSION * size_on_disk(repository.common))
     arguments = ("--batch-all-objects", "--unordered", "--buffer", "--batch")
     with git(repository, "cat-file", *arguments) as running:
         reading = _Reading(running, matcher, result, progress, most)
@@ -211,21 +212,28 @@ class _Reading:
             self._result.objects += 1
             head = self._buffer[line_end + 1 : line_end + 1 + min(HEAD, int(size))]
             if kind == b"blob" and kind_of(head):
-                self._result.archives.append(self.last)
+                self._result.archives[self.last] = None
             if kind == b"commit":
                 self._result.id_length = len(oid) // 2
                 self._result.raw_commits += bytes.fromhex(self.last)
             self._next_header += int(size) + 1
 
     def _note(self, begun: int, safe: int, filled: int) -> None:
-        """Note the objects that hold a value which starts in buffer[begun:safe]."""
+        """Note the objects with a value, or an archive in base64, from buffer[begun:safe] on."""
         whole = filled == len(self._buffer)
-        for span in self._matcher.spans(self._buffer if whole else self._buffer[:filled]):
-            if begun <= span.start < safe:
-                index = bisect_right(self._starts, span.start) - 1
-                if index >= 0:
-                    found = self._found[index]
-                    self._result.holders[found.oid] = found.type
+        packed: list[int] = []
+        for span in self._matcher.spans(self._buffer if whole else self._buffer[:filled], packed):
+            if begun <= span.start < safe and (found := self._at(span.start)):
+                self._result.holders[found.oid] = found.type
+        for place in packed:
+            found = self._at(place) if begun <= place < safe else None
+            if found and found.type == "blob":
+                self._result.archives[found.oid] = None
+
+    def _at(self, place: int) -> Found | None:
+        """The object that has its content at a place in the buffer."""
+        index = bisect_right(self._starts, place) - 1
+        return self._found[index] if index >= 0 else None
 
     def _forget(self, moved: int) -> None:
         """Go on with what is left in the buffer once its beginning has moved out."""
@@ -267,28 +275,3 @@ def _careful(repository: Repository, matcher: Matcher, progress: Progress, most:
         reason = STALLED if repository.patience.left <= 0 else "too many are damaged"
         result.unread.append(f"{len(oids):,} objects were not read: {reason}")
     return result
-
-
-def _size_on_disk(directory: int) -> int:
-    """The bytes of the files below objects, links not followed."""
-    total = 0
-    pending = ["objects"]
-    while pending:
-        name = pending.pop()
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            descriptor = os.open(name, flags, dir_fd=directory)
-        except OSError:
-            continue
-        try:
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and name == "objects":
-                        pending.append(f"objects/{entry.name}")
-                    elif entry.is_file(follow_symlinks=False):
-                        total += entry.stat(follow_symlinks=False).st_size
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
-    return total

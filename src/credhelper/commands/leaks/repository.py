@@ -177,3 +177,28 @@ def _shared_indexes(directory: int) -> list[str]:
     with suppress(OSError):
         return [name for name in os.listdir(directory) if name.startswith("sharedindex.")]
     return []
+
+
+def size_on_disk(directory: int) -> int:
+    """The bytes of the files below objects, links not followed."""
+    total = 0
+    pending = ["objects"]
+    while pending:
+        name = pending.pop()
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(name, flags, dir_fd=directory)
+        except OSError:
+            continue
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False) and name == "objects":
+                        pending.append(f"objects/{entry.name}")
+                    elif entry.is_file(follow_symlinks=False):
+                        total += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return total

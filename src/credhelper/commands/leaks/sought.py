@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks.codecs import BASE32, BASE64, HEX, UTF16, UTF32
 from credhelper.commands.leaks.escapes import AS_IT_IS, Units, fully
-from credhelper.commands.ordinary import SHORTEST
+from credhelper.commands.ordinary import SHORTEST, setting
 from credhelper.commands.parts import named
 from credhelper.commands.spellings import spellings
 
@@ -50,8 +50,7 @@ _CHAINS: Final[tuple[tuple[Codec, ...], ...]] = (
     *((wide, outer) for wide in UTF16 for outer in (BASE64, HEX)),
     *((inner, wide) for wide in UTF16 for inner in (BASE64, HEX)),
 )
-_BROKEN: Final = ((BASE64,), (HEX,))  # what is written in lines
-_BETWEEN_HEX: Final = (" ", ":", "-", ", 0x", ",0x")
+_BETWEEN_HEX: Final = (" ", ":", "-", ",", ", 0x", ",0x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,8 @@ def needles(values: Mapping[str, bytes]) -> tuple[list[Needle], list[str]]:
     for name, value in values.items():
         lines = b"-----BEGIN " not in value  # those of a key say nothing one by one
         for part, called in named(secret_part(value)).items():
-            if not _PUBLIC.search(called) and (lines or called != "a line"):
+            listed = all(map(setting, part.split(b",")))
+            if not listed and not _PUBLIC.search(called) and (lines or called != "a line"):
                 label = f"{called or 'a part'} of {name}"
                 found.setdefault(part, _needle(label, name, part[:LONGEST]))
     return list(found.values()), sorted(skipped)
@@ -148,19 +148,28 @@ def probes(needle: Needle) -> Iterator[Probe]:
             if len(text) >= SHORTEST:
                 yield Probe(text, needle, 0, len(value), label=label)
     longest = (needle.units.boundary(max(first, last - PROBE)), last)
-    for a, b in _halves(needle, first, last, _LINE):
+    halves = _halves(needle, first, last, _LINE)
+    if len(halves) == 1:  # too short for two: what is before and after it may be left whole
+        halves += [(a, b) for a, b in ((0, first), (last, len(value))) if b - a >= _PLAIN]
+    for a, b in halves:
         yield Probe(value[a:b], needle, a, b)
     for chain in _CHAINS:
         pieces = [longest]
-        if chain in _BROKEN:
-            pieces = _halves(needle, first, last, _LINE * (3 if chain == (BASE64,) else 2) // 4)
+        if len(chain) == 1:
+            pieces = _halves(needle, first, last, _LINE * chain[0].density // 8)
         for a, b in pieces:
             yield from _encoded(needle, a, b, chain)
-    a, b = longest[0], min(longest[1], longest[0] + _FEW)
-    for text in fully(value[a:b]):
-        yield Probe(text, needle, a, b)
-    for text in _dumped(value[a:b]):
-        yield Probe(text, needle, a, b, (Layer(HEX, text, 0),), HEX.label)
+    first, last = longest
+    begin = (first, needle.units.boundary(min(first + _FEW, last)))
+    last = needle.units.boundary(min(first + 2 * _FEW, last))
+    for text in fully(value[slice(*begin)]):
+        yield Probe(text, needle, *begin)
+    for a, b in dict.fromkeys((begin, (needle.units.boundary(max(first, last - _FEW)), last))):
+        for text in _dumped(value[a:b]):
+            yield Probe(text, needle, a, b, (Layer(HEX, text, 0),), HEX.label)
+        for wide, _ in UTF16[0].written(value[a:b]):
+            layers = Layer(HEX, wide.hex(",").encode(), 0), Layer(UTF16[0], wide, 0)
+            yield Probe(layers[0].text, needle, a, b, layers, "hex of UTF-16")
 
 
 def _halves(needle: Needle, first: int, last: int, most: int) -> list[tuple[int, int]]:
