@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credhelper.commands.cli import leaks_report
-from credhelper.commands.leaks import vectorscan
+from credhelper.commands.leaks import matching, vectorscan
 from credhelper.commands.leaks.matching import Match, matcher
 from credhelper.commands.leaks.provenance import date_of
 from credhelper.commands.leaks.sought import LONGEST, needles, probes
@@ -189,3 +189,16 @@ def test_a_path_is_quoted_as_bash_reads_it(path: str) -> None:
         ["/bin/bash", "-c", f"printf %s {shown}"], capture_output=True, check=True
     ).stdout
     assert said == path.encode()
+
+
+def test_what_is_almost_a_value_holds_a_search_for_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who knows a value could have the rest of it looked for without end; that is told."""
+    monkeypatch.setattr(matching, "ENOUGH", 0.001)
+    value = b"sk_live_0123456789abcdef"
+    search = matcher({NAME: value})
+    almost = (value[:-1] + b"X\n") * 500
+    found = search.matches([almost, value, b"\n", value.replace(b"_", b"%5F")])
+    assert [match.encoding for match in found] == ["as it is"]
+    assert search.effort.spent

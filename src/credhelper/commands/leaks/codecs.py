@@ -83,9 +83,10 @@ class Digits:
             ]
             for alphabet in self._alphabets:
                 text = bytes(alphabet[digit] for digit in digits)
-                if text not in seen:
-                    seen.add(text)
-                    yield text, first % self._group
+                way = (text, first % self._group)
+                if way not in seen:
+                    seen.add(way)
+                    yield way
 
     def read(self, buffer: bytes, at: int, phase: int) -> Iterator[Decoded]:
         for tokens in self._tokens:

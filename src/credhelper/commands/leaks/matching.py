@@ -2,6 +2,8 @@
 """Exact search for every form of every value in buffers and streams of bytes."""
 
 import os
+import time
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from credhelper.commands.leaks.unpack.base64_runs import BEGINNINGS
 from credhelper.commands.leaks.vectorscan import Vectorscan
 from credhelper.commands.literals import Literals
 
+ENOUGH = 20.0  # seconds in vain
 MOST = 100  # matches of one credential in one file; more tell nothing new
 
 
@@ -35,6 +38,18 @@ class Span:
     encoding: str
 
 
+@dataclass(slots=True)
+class Effort:
+    """What reading around probes in vain has cost: whoever knows a value can make it endless."""
+
+    seconds: float = 0.0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it is enough: from then on only values as they are are found."""
+        return self.seconds > ENOUGH
+
+
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """What is searched for. Never shows a value."""
@@ -43,6 +58,7 @@ class Matcher:
     literals: Literals | Vectorscan
     overlap: int
     skipped: tuple[str, ...]
+    effort: Effort = field(default_factory=Effort)
 
     def __repr__(self) -> str:
         return f"Matcher({len(self.by_text)} probes)"
@@ -71,7 +87,7 @@ class Matcher:
                 packed.append(position)
             for probe in self.by_text[text]:
                 if position >= within.get(probe.needle, 0):
-                    for span in read(buffer, position, probe):
+                    for span in self._read(buffer, position, probe):
                         found.append(span)
                         within[probe.needle] = max(span.end, within.get(probe.needle, 0))
         found.sort(key=lambda span: (span.start, -span.end))
@@ -83,6 +99,18 @@ class Matcher:
                 ends[span.needle.name] = span.end
                 result.append(span)
         return result
+
+    def _read(self, buffer: bytes | bytearray, position: int, probe: Probe) -> list[Span]:
+        """The values around a probe; what takes long without any is counted."""
+        if self.effort.spent:
+            value, start = probe.needle.value, position - probe.first
+            if probe.layers or start < 0 or not buffer.startswith(value, start):
+                return []
+        begun = time.thread_time()
+        found = list(read(buffer, position, probe))
+        if not found:
+            self.effort.seconds += time.thread_time() - begun
+        return found
 
     def shown(self, path: bytes) -> tuple[str, bool]:
         """A path as text with the values in it replaced, and whether there were any."""
@@ -175,8 +203,10 @@ def _decoded(text: bytes, at: int, probe: Probe, depth: int) -> Iterator[tuple[i
     value = probe.needle.value[probe.first : probe.last]
     sought = probe.layers[depth + 1].text if inner else value
     for decoded in layer.codec.read(text, at, layer.phase):
-        place = decoded.text.find(sought)
-        while place >= 0:
+        near = bisect_left(decoded.starts, at)  # its first character may have bits of another byte
+        for place in range(max(0, near - 1), near + 1):
+            if not decoded.text.startswith(sought, place):
+                continue
             if inner:
                 found = list(_decoded(decoded.text, place, probe, depth + 1))
             else:
@@ -186,4 +216,3 @@ def _decoded(text: bytes, at: int, probe: Probe, depth: int) -> Iterator[tuple[i
                 found = [around[:2]] if around else []
             for start, end in found:
                 yield decoded.starts[start], decoded.end(end)
-            place = decoded.text.find(sought, place + 1)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     Progress = Callable[[Report], None]
 
 HISTORY: Final = 64 << 20  # bytes of a history that are decoded
+_ALMOST: Final = (
+    "too much is almost a value: from some place on, only values as they are were looked for"
+)
 MOST_UNREAD: Final = 20  # damaged objects of a repository that are named
 
 
@@ -94,6 +97,8 @@ class Search:
         """Search the repositories that lie elsewhere, those that they lead to included."""
         for pointer in self._targets():
             self._follow(pointer, only_staged)
+        if self.matcher.effort.spent:
+            self.problem(b"the rest", _ALMOST)
 
     def _targets(self) -> Iterator[Pointer]:
         """The pointers, each target once."""

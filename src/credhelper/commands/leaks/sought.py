@@ -148,10 +148,7 @@ def probes(needle: Needle) -> Iterator[Probe]:
             if len(text) >= SHORTEST:
                 yield Probe(text, needle, 0, len(value), label=label)
     longest = (needle.units.boundary(max(first, last - PROBE)), last)
-    halves = _halves(needle, first, last, _LINE)
-    if len(halves) == 1:  # too short for two: what is before and after it may be left whole
-        halves += [(a, b) for a, b in ((0, first), (last, len(value))) if b - a >= _PLAIN]
-    for a, b in halves:
+    for a, b in _halves(needle, first, last, _LINE):
         yield Probe(value[a:b], needle, a, b)
     for chain in _CHAINS:
         pieces = [longest]
@@ -173,12 +170,18 @@ def probes(needle: Needle) -> Iterator[Probe]:
 
 
 def _halves(needle: Needle, first: int, last: int, most: int) -> list[tuple[int, int]]:
-    """Two pieces next to one another, of at most so many bytes: a break leaves one of them."""
+    """Two pieces next to one another, of at most so many bytes: a break leaves one of them.
+
+    Where there is too little for two, what is before and after it, for it may be left whole.
+    """
+    boundary, size = needle.units.boundary, len(needle.value)
     first = max(first, last - 2 * most)
-    if last - first < 2 * _PLAIN - 2:
-        return [(first, last)]
-    middle = needle.units.boundary((first + last) // 2)
-    return [(needle.units.boundary(first), middle), (middle, last)]
+    if last - first >= 2 * _PLAIN - 2:
+        middle = boundary((first + last) // 2)
+        return [(boundary(first), middle), (middle, last)]
+    before = (boundary(max(0, first - most)), first)
+    after = (last, boundary(min(size, last + most)))
+    return [(first, last), *((a, b) for a, b in (before, after) if b - a >= _PLAIN)]
 
 
 def _run(value: bytes) -> tuple[int, int]:
