@@ -134,6 +134,25 @@ def search(path: Path, credentials: int) -> Run:
     return _measured(command, json.dumps(values).encode())
 
 
+def peers(path: Path) -> Iterator[tuple[str, float]]:
+    """What people take instead, for one value and what branches lead to, and its seconds."""
+    key = "sk_live_0123456789abcdefghij"
+    revisions = subprocess.run(
+        [GIT, f"--git-dir={path}", "rev-list", "--all"], capture_output=True, check=True
+    ).stdout
+    for name, words, data in (
+        ("git log -S", [GIT, f"--git-dir={path}", "log", "--all", "--format=%H", f"-S{key}"], b""),
+        (
+            "git grep $(git rev-list --all)",
+            ["/usr/bin/xargs", GIT, f"--git-dir={path}", "grep", "--quiet", "-F", key],
+            revisions,
+        ),
+    ):
+        start = time.perf_counter()
+        subprocess.run(words, input=data, stdout=subprocess.DEVNULL, check=False)
+        yield name, time.perf_counter() - start
+
+
 def _measured(command: list[str], standard_input: bytes) -> Run:
     start = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
@@ -193,6 +212,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="of objects (default: 1000)")
     parser.add_argument("--rounds", type=int, default=5, help="of each run (default: 5)")
     parser.add_argument("--credentials", type=int, nargs="+", default=[16])
+    parser.add_argument("--peers", action="store_true", help="measure other searches beside it")
     parser.add_argument("--keep", type=Path, help="a repository to make, or to use again")
     arguments = parser.parse_args()
     with history(arguments.megabytes, arguments.keep) as path:
@@ -209,6 +229,8 @@ def main() -> None:
             print(f"{credentials:12}{_ratios(runs, alone)}{_ratios(runs, by_id)}", end="")
             print(f"{spread([run.seconds for run in runs]):>20}", end="")
             print(f"{max(r.own for r in runs):6.0f}{max(r.resident for r in runs):11.0f}")
+        for name, seconds in peers(path) if arguments.peers else ():
+            print(f"{name}: {seconds:.1f} s")
 
 
 def _ratios(runs: list[Run], others: list[Run]) -> str:
