@@ -33,6 +33,7 @@ OTHER_STORES: Final = (
     Path("/usr/local/lib/credstore.encrypted"),
 )
 REPLACED: Final = Path("/var/lib/credhelper")
+CONFIGURED: Final = Path("/etc/credhelper")  # grants and descriptions
 HOST_KEY: Final = Path("/var/lib/systemd/credential.secret")
 JOURNAL: Final = Path("/run/systemd/journal/socket")
 SYSTEMD_CREDS: Final = "/usr/bin/systemd-creds"
@@ -112,7 +113,8 @@ def fresh(machine: Machine) -> Iterator[None]:
         if directory.is_symlink() or directory.is_file():
             directory.unlink()
         shutil.rmtree(directory, ignore_errors=True)
-    shutil.rmtree(REPLACED, ignore_errors=True)
+    for directory in (REPLACED, CONFIGURED):
+        shutil.rmtree(directory, ignore_errors=True)
     if not HOST_KEY.exists() or HOST_KEY.read_bytes() != machine.host_key:
         HOST_KEY.unlink(missing_ok=True)
         HOST_KEY.touch(0o400)

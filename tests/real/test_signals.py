@@ -37,7 +37,8 @@ def test_a_signal_while_a_name_is_taken_comes_too_late(credhelper: Runs, name: s
     assert leftovers(STORE) == []
 
 
-@pytest.mark.parametrize("call", ["linkat:when=1", "linkat:when=2", "renameat:when=1"])
+# the first link is of the value that is replaced, kept for leaks
+@pytest.mark.parametrize("call", ["linkat:when=2", "linkat:when=3", "renameat:when=1"])
 def test_control_c_leaves_an_import_all_or_none(
     credhelper: Runs, sealed: Callable[..., Path], scratch: Path, call: str
 ) -> None:

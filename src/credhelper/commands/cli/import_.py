@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, hostkey, sealing, store
-from credhelper.commands import dotenv_import, messages
+from credhelper.commands import dotenv_import, installing, messages
 from credhelper.commands.cli import binding, changing, storing, stream
 from credhelper.commands.dotenv_import import FILL_IN
 from credhelper.commands.source import Source
@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
                 ],
                 change,
             )
+        if not arguments.dry_run and same:  # a run that was killed may have put them there
+            installing.make_durable({name: sealed[name] for name in same}, change)
         _tell(plan.items, same, clashes, dry=arguments.dry_run)
         messages.say("\nto declare them, put this into the script:\n")
         messages.say(dotenv_import.metadata_block(plan.items), end="")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, sealing, store
-from credhelper.commands import descriptions, messages
+from credhelper.commands import descriptions, installing, messages
 from credhelper.commands.cli import add, binding, changing, storing, terminal, value
 from credhelper.errors import (
     CredentialError,
@@ -176,10 +176,13 @@ def _put(steps: list[_Step], bound: Bound, change: Change) -> list[_Step]:
         blobs = storing.put(items, change) if items else {}
     except CredentialExists:
         raise StoreFailed("a credential was added meanwhile", "run it again") from None
-    return [
-        replace(step, blob=blobs[step.name]) if step.name in blobs else _kept(step)
-        for step in steps
-    ]
+    there: dict[str, bytes] = {
+        step.name: step.old.blob for step in steps if step.old and step.name not in blobs
+    }
+    if there:  # a run that was killed may have put it there, and no further
+        installing.make_durable(there, change)
+    blobs |= there
+    return [replace(step, blob=blobs[step.name]) for step in steps]
 
 
 def _item(step: _Step, bound: Bound) -> storing.Item:
@@ -200,10 +203,6 @@ def _item(step: _Step, bound: Bound) -> storing.Item:
         retired=step.old.blob if step.change == ROTATED else b"",
         modified_ns=time,
     )
-
-
-def _kept(step: _Step) -> _Step:
-    return replace(step, blob=step.old.blob if step.old else b"")
 
 
 def _tell(steps: list[_Step], arguments: argparse.Namespace) -> None:
