@@ -18,7 +18,6 @@ from credhelper.commands.leaks import matching, vectorscan
 from credhelper.commands.leaks.matching import Match, matcher
 from credhelper.commands.leaks.provenance import date_of
 from credhelper.commands.leaks.sought import LONGEST, needles, probes
-from credhelper.commands.leaks.vectorscan import Vectorscan
 from credhelper.commands.literals import Literals
 from credhelper.commands.spellings import spellings
 
@@ -133,22 +132,10 @@ def test_the_certificate_next_to_a_key_is_no_secret() -> None:
     assert matches(value, [key.encode()])
 
 
-@given(st.sets(values.filter(any), min_size=1, max_size=20), st.binary(max_size=300), st.data())
-def test_both_searches_find_the_same(
-    literals: set[bytes], block: bytes, data: st.DataObject
-) -> None:
-    """With Vectorscan, which may not be there, and without it."""
-    block += data.draw(st.sampled_from(sorted(literals))) + block
-    slow, fast = Literals(literals), Vectorscan(literals)
-    for it in (block, bytearray(block)):
-        assert sorted(fast.places(it)) == sorted(set(slow.places(it)))
-
-
-@pytest.mark.parametrize("library", ["libhs.so.5", "none.so"])
-def test_a_search_goes_without_vectorscan(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectorscan, "_LIBRARY", library)
+def test_a_search_goes_without_vectorscan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectorscan, "_LIBRARY", "none.so")
     search = matcher({NAME: b"correct horse battery"})
-    assert isinstance(search.literals, Literals) == (library == "none.so")
+    assert isinstance(search.literals, Literals)
     assert len(list(search.matches([b"a correct\\x20horse battery"]))) == 1
 
 
