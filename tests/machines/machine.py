@@ -132,6 +132,7 @@ class Machine:
         """Empties the store and whatever else the tests before have put there."""
         self.run(["/usr/bin/mkdir", "-p", *_EMPTIED], check=True)
         self.run(["/usr/bin/find", *_EMPTIED, "-mindepth", "1", "-delete"], check=True)
+        self.run(["/usr/bin/rm", "-rf", "/etc/credhelper", "/var/lib/credhelper"], check=True)
         self.run(["/usr/bin/systemd-tmpfiles", "--create"], check=True)
         self.mark()
 

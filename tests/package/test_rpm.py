@@ -143,6 +143,11 @@ def test_what_the_commands_bring_beside_modules(built: dict[str, Package]) -> No
         "/usr/share/doc/credhelper/NEWS.md",
         "/usr/share/doc/credhelper/README.md",
         "/usr/share/doc/credhelper/SECURITY.md",
+        "/usr/share/doc/credhelper/pictures",
+        *(
+            f"/usr/share/doc/credhelper/pictures/{name}.svg"
+            for name in ("list", "log", "mistake", "run")
+        ),
         "/usr/share/licenses/credhelper",
         "/usr/share/licenses/credhelper/LICENSE",
         "/usr/share/man/man7/credhelper-recipes.7",
