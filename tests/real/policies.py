@@ -235,6 +235,11 @@ LOOSE: Final = {
         "Defaults!/bin/credhelper-decrypt-run setenv\n@{PINNED}",
         "LD_X=1 {PINNED}",
     ),
+    "Defaults env_keep": ('Defaults env_keep += "LD_PRELOAD"\n@{PINNED}', "LD_PRELOAD=/x {PINNED}"),
+    "Defaults env_keep among others, and NOSETENV": (
+        'Defaults env_keep += "TZ LD_*"\nalice ALL=(root) NOPASSWD: NOSETENV: {PINNED}',
+        "LD_AUDIT=/x {PINNED}",
+    ),
     "Defaults !env_reset": ("Defaults:alice !env_reset\n@{PINNED}", "{PINNED}"),
     "Defaults !authenticate": ("Defaults !authenticate\nalice ALL=(root) {R}", "{R} /usr/bin/id"),
     "Defaults:alice !authenticate": (
@@ -335,6 +340,21 @@ OTHER_PROGRAMS: Final = {
     "the database": ("@/usr/bin/psql *", "/usr/bin/psql -c x"),
     "editing /etc": ("@sudoedit /etc/*", "sudoedit /etc/sudoers"),
     "editing anything": ("@sudoedit", "sudoedit /etc/sudoers"),
+    "addresses": ("@/usr/sbin/ip", "/usr/sbin/ip netns exec x id"),
+    "the kernel's settings": (
+        "@/usr/sbin/sysctl -w *",
+        "/usr/sbin/sysctl -w kernel.core_pattern=x",
+    ),
+    "an interpreter of a version": ("@/usr/bin/python3.11", "/usr/bin/python3.11 x"),
+    "an interpreter in some directory": ("@/usr/*/python3", "/usr/bin/python3 x"),
+    "a program of theirs": ("@/home/alice/x.py", "/home/alice/x.py"),
+    "a directory of theirs": ('@/home/alice/roots.py ""', "/home/alice/roots.py"),
+    "a shell without arguments": ('@/usr/bin/bash ""', "/usr/bin/bash"),
+    "a login shell": ("@/usr/bin/su -", "/usr/bin/su -"),
+    "root's password": ("@/usr/bin/passwd root", "/usr/bin/passwd root"),
+    "a wildcard in the program": ("@/usr/bin/pyth*", "/usr/bin/python3"),
+    "a directory of administration": ("@/usr/sbin/", "/usr/sbin/visudo"),
+    "by an expression with a class": ("@^/usr/bin/[[:alpha:]]+d$", "/usr/bin/find x"),
     "by an expression": ("@^/usr/bin/(vim|less)$", "/usr/bin/vim"),
     "by an expression for all": ("@^/usr/bin/.*$", "/usr/bin/bash"),
 }
@@ -366,6 +386,11 @@ SOUND: Final = {
     "as another user": "alice ALL=(bob) NOPASSWD: /usr/bin/bash",
     "another program": "@/usr/bin/systemctl restart nginx.service, /usr/bin/id -u",
     "nice in front": "@/usr/bin/nice -n 5 {PINNED}",
+    "an alias that is not there": "alice ALL=(root) AL",
+    "another user's login": "@/usr/bin/su - bob",
+    "a digit in an argument": "@/usr/bin/systemctl restart worker[0-9].service",
+    "a program that is not there": "@/usr/lib/nagios/plugins/check_disk -w 10, /srv/none/x",
+    "harmless variables kept": 'Defaults env_keep += "TZ LANG XLD_X"\n@{PINNED}',
     "the drop-in's Defaults": (
         "Defaults!{R} env_reset, !setenv, log_exit_status, !log_input\n@{PINNED}"
     ),

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _MAIN: Final = "/etc/sudoers"
 _NAMED: Final = 4  # people in one line
 _MOST_ACCOUNTS: Final = 3000  # a directory service may know a whole company
-_LOOSE: Final = re.compile(r"(?<![!\w])setenv\b|!env_reset\b")
+# what keeps a variable that the dynamic loader obeys, were it set on sudo's own command line
+_KEEPS: Final = re.compile(r'!env_reset\b|env_keep\+?=(?:"(?:[^"]* )?)?(?:LD_|\\?\*)')
+_LOOSE: Final = re.compile(rf"(?<![!\w])setenv\b|{_KEEPS.pattern}")
 _NO_PASSWORD: Final = re.compile(r"!authenticate\b|\bexempt_group=")
 
 
@@ -141,8 +143,9 @@ class _Judging:
         self._files = files
         listing = group.listing
         self._loose = bool(_LOOSE.search(listing.defaults)) or any(map(_loose, listing.bound))
-        free = any(_NO_PASSWORD.search(text) for text in (listing.defaults, *listing.bound))
-        self._no_password = free
+        texts = (listing.defaults, *listing.bound)
+        self._keeps = any(map(_KEEPS.search, texts))
+        self._no_password = any(map(_NO_PASSWORD.search, texts))
         self._judged = [(entry, self._judge(entry)) for entry in listing.entries if _as_root(entry)]
         self._others = [entry for entry in listing.entries if not _as_root(entry)]
         self._is_root = ""
@@ -198,16 +201,12 @@ class _Judging:
         if "setenv" in entry.options:
             evidence = "SETENV lets them set LD_PRELOAD, and with that they are root"
             yield Fault(Severity.FAILURE, "sudo-setenv", evidence)
-        elif self._loose and ("!setenv" not in entry.options or self._keeps_environment()):
+        elif self._loose and ("!setenv" not in entry.options or self._keeps):
             evidence = "Defaults let their environment through, LD_PRELOAD with it: they are root"
             yield Fault(Severity.FAILURE, "sudo-environment", evidence)
         if entry.chroot or "runchroot=" in self._group.listing.defaults:
             evidence = "CHROOT lets another program stand at the runner's path"
             yield Fault(Severity.FAILURE, "sudo-chroot", evidence)
-
-    def _keeps_environment(self) -> bool:
-        listing = self._group.listing
-        return any("!env_reset" in text for text in (listing.defaults, *listing.bound))
 
     def _not_judged(self, entry: Entry, judged: Judged) -> Iterator[Fault]:
         if not judged.open or self._is_root:

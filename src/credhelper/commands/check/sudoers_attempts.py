@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import re
+import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands.check.sudoers_commands import ESCAPES, INTERACTIVE
+from credhelper.commands.check import sudoers_programs
+from credhelper.commands.check.sudoers_programs import ESCAPES, INTERACTIVE
 from credhelper.commands.sudoers import MANAGER, RUNNER
 
 if TYPE_CHECKING:
@@ -36,7 +40,10 @@ def attempts(person: str, entries: Sequence[Entry], scripts: Iterable[str]) -> I
     yield [MANAGER, "allow", "my_api_key", "--script", "/usr/bin/bash"]
     for front in ("nice", "env", "timeout 9", "python3 -I"):
         yield [*f"/usr/bin/{front}".split(" "), RUNNER, "--root-owned", f"/{_ID}"]
-    for name in ["bash", "sh", *(name for name in sorted(ESCAPES | INTERACTIVE) if name in text)]:
+    for entry in entries:
+        yield from _of_programs(entry.command)
+    words = set(re.findall(r"[\w.-]+", text))
+    for name in ["bash", "sh", *sorted(words & (ESCAPES | INTERACTIVE))]:
         for path in (f"{place}/{name}" for place in _PLACES):
             if os.access(path, os.X_OK):
                 yield [path]
@@ -55,6 +62,22 @@ def edits(entries: Iterable[Entry], scripts: Iterable[str]) -> str:
             if wide or fnmatch.fnmatchcase(path, pattern) or path in pattern.split(" "):
                 return path
     return ""
+
+
+def _of_programs(command: str) -> Iterator[list[str]]:
+    """Programs of this machine for which a wildcard or an expression stands, or a directory."""
+    path, _, arguments = command.partition(" ")
+    found = glob.glob(f"{path}*" if path.endswith("/") else path)
+    if path.startswith("^"):
+        path = re.sub(r"\[:(space|blank|cntrl):\]", r"\\s", path)  # POSIX's classes as Python's
+        path = re.sub(r"\[:\w+:\]", r"\\w.", path)
+        with suppress(re.error), warnings.catch_warnings(action="ignore"):
+            search = re.compile(path).search
+            found = [one for place in _PLACES for one in glob.glob(f"{place}/*") if search(one)]
+    for one in sorted(found):
+        if sudoers_programs.makes_root(one, None) and os.access(one, os.X_OK):
+            yield [one]
+            yield [one, *(arguments.replace("*", "x x").split() or ["x"])]
 
 
 def _of_the_runner(text: str, tails: list[str], scripts: list[str]) -> Iterator[list[str]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import trust
+from credhelper.commands.check import sudoers_programs
 from credhelper.commands.check.finding import Severity, look
 from credhelper.commands.check.sudoers_scripts import (
     Fault,
@@ -40,17 +41,6 @@ _CLASS: Final = rf"\[{_MEMBER}+-?\]"
 _REPEATED: Final = re.compile(rf"{_CLASS}(?:[+*?]|\{{\d+(?:,\d*)?\}})?")
 _NAME: Final = re.compile(rf"(?P<fixed>{_ITSELF}*)(?:{_REPEATED.pattern}|{_ITSELF})*")
 _TAIL: Final = re.compile(r"(?:\( [^()|]*\)[?*]?| [^*?{+|() ][^|()]*)$")
-# programs that run what their arguments say, or that read or write any file they name: root
-ESCAPES: Final = frozenset(
-    "bash sh dash zsh ksh fish su env nice ionice timeout nohup setsid stdbuf time watch flock "
-    "script xargs find awk gawk mawk sed make python3 perl ruby node lua php tar zip unzip rsync "
-    "ssh scp sftp git curl wget openssl strace systemctl systemd-run journalctl service cp mv tee "
-    "dd chmod chown chgrp chattr setfacl install ln mount umount cat tac head tail grep sort cut "
-    "od xxd base64 diff docker podman kubectl rpm dnf yum apt apt-get dpkg pip pip3 npm crontab at "
-    "passwd chpasswd useradd usermod userdel groupadd gpasswd chroot unshare nsenter setpriv "
-    "capsh mysql psql sqlite3 tcpdump screen tmux busybox".split()
-)
-INTERACTIVE: Final = frozenset("vi vim view nano ed emacs less more man gdb visudo".split())
 _HARMLESS_VERBS: Final = ("list", "log", "--help", "-h", "--version")
 _READING_VERBS: Final = ("check", "leaks")
 
@@ -78,7 +68,8 @@ def judge(text: str, *, password: bool) -> Judged:
         return Judged()
     if path == "sudoedit":
         return Judged(open=True, reaches=text)
-    if path.startswith("^") or path.endswith("/") or _GLOB.search(path):
+    known = sudoers_programs.makes_root(path, pattern)
+    if path.startswith("^") or path.endswith("/") or (_GLOB.search(path) and not known):
         return Judged(open=True, reaches=text)
     program = _program(path)
     if program == RUNNER:
@@ -93,13 +84,29 @@ def judge(text: str, *, password: bool) -> Judged:
 def _other(path: str, pattern: str | None, *, password: bool) -> Judged:
     """Another program of a fixed path."""
     text = path if pattern is None else f"{path} {pattern}"
-    is_open = pattern is None or pattern.startswith("^") or bool(_GLOB.search(pattern))
-    name = os.path.basename(path)
-    if (name in ESCAPES and is_open) or name in INTERACTIVE:
+    if sudoers_programs.makes_root(path, pattern):
         fault = Fault(Severity.WARNING, "sudo-root", f"without a password, {text} makes them root")
         return Judged(() if password else (fault,), f"root, because sudoers allows {text}")
+    if reason := _not_of_root(path):
+        fault = Fault(Severity.WARNING, "sudo-root", f"runs {text} as root, and {reason}")
+        return Judged(() if password else (fault,), f"root, because of {path}: {reason}")
     evidence = f"also runs as root, and what it does for them is not judged: {text}"
     return Judged((Fault(Severity.NOTE, "sudo-other", evidence),), text)
+
+
+def _not_of_root(path: str) -> str:
+    """Why others than root decide what ``path`` runs, or could make it; empty if none do."""
+    directory = os.path.dirname(path)
+    while directory and not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    try:
+        if os.path.isfile(path):
+            return trust.why_not(path, trust.ROOT_ALONE)
+        if directory:  # a name alone, as of an alias that is not there, runs nothing
+            trust.check_directory(directory, trust.ROOT_ALONE)
+    except (ScriptNotFound, Untrusted) as error:
+        return error.problem
+    return ""
 
 
 def _behind(text: str, pattern: str, *, password: bool) -> Judged | None:
