@@ -169,3 +169,15 @@ def test_a_script_that_others_can_write_is_not_allowed(jobs: Path, credhelper: R
     refused = credhelper("allow", "my_api_key", "--script", str(jobs / "report.py"))
     assert refused.status == 1
     assert "may be written by others" in refused.err
+
+
+def test_under_another_name_it_is_for_the_same_scripts(
+    jobs: Path, credhelper: Runs, decrypt_run: Runs
+) -> None:
+    credhelper("allow", "my_api_key", "--script", str(jobs / "report.py"))
+    assert credhelper("rename", "my_api_key", "other_name").status == 0
+    assert credhelper("allow").out == f"other_name: {jobs}/report.py\n"
+    refused = decrypt_run("-c", "other_name", str(jobs / "other.py"))
+    assert (refused.status, refused.out) == (126, "")
+    credhelper("rename", "other_name", "my_api_key")
+    assert decrypt_run("-c", "my_api_key", str(jobs / "report.py")).out == RAN

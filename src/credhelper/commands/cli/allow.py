@@ -49,12 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError("no credential is named", f"such as: {terminal.command(words)}")
         return _show(_named())
     name = CredentialName(arguments.name)
-    path = Path(grants.DIRECTORY, name)
     if arguments.any:
         if arguments.script or arguments.group:
             raise UsageError("--any takes no script and no group", f"credhelper allow {name} --any")
-        if placing.read(path) is not None:
-            placing.remove(path)
+        drop(name)
         return _show([name])
     if not arguments.script:
         if arguments.group or arguments.revoke:
@@ -68,9 +66,21 @@ def run(arguments: argparse.Namespace) -> int:
         kept = _without(there, name, os.path.realpath(arguments.script), arguments.group)
     else:
         kept = _with(there, root_owned(arguments.script), arguments.group)
-    os.makedirs(path.parent, mode=0o755, exist_ok=True)
-    placing.place(path, grants.written(kept), _MODE)
+    put(name, kept)
     return _show([name])
+
+
+def put(name: str, allowed: list[Grant]) -> None:
+    """Has ``allowed`` alone have the credential ``name``, durably. Raises ``CredentialError``."""
+    os.makedirs(grants.DIRECTORY, mode=0o755, exist_ok=True)
+    placing.place(Path(grants.DIRECTORY, name), grants.written(allowed), _MODE)
+
+
+def drop(name: str) -> None:
+    """Has ``name`` be for every script. Raises as :func:`put`."""
+    path = Path(grants.DIRECTORY, name)
+    if placing.read(path) is not None:
+        placing.remove(path)
 
 
 def root_owned(path: str) -> str:

@@ -7,8 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, descriptions, expiry, installing, messages, units
-from credhelper.commands.cli import add, binding, changing, storing
+from credhelper.commands import (
+    audit,
+    descriptions,
+    expiry,
+    grants,
+    installing,
+    messages,
+    units,
+)
+from credhelper.commands.cli import add, allow, binding, changing, storing
 from credhelper.errors import CredentialExists, NullKeyRefused
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "rename",
         help="give a credential another name",
         description="Seal the value under another name and remove the old one. Key, PCRs, "
-        "expiry and the file's time stay.",
+        "expiry, the file's time, and the scripts that may have it stay.",
     )
     parser.add_argument("name", metavar="NAME", help="the credential's name")
     parser.add_argument("new", metavar="NEW", help="the name that it gets")
@@ -49,6 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         if bound.unseal(new, read_back) != value:
             raise storing.another_value(new)
 
+    allowed = grants.of(old.name)
+    if allowed is not None and grants.of(new) is None:  # before any script could have it
+        allow.put(new, allowed)
     with changing.change(arguments) as change:
         times = old.status.st_mtime_ns  # its value is no younger
         installing.install(new, bound.seal(new, value), verify, modified_ns=times, change=change)
@@ -56,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         audit.store_changed("rename", [old.name, new])
         messages.say(f"renamed {old.name} to {new}")
     descriptions.move(old.name, new)
+    if allowed is not None:
+        allow.drop(old.name)
     if loading := units.loading(old.name):
         messages.warn(f"units that load {old.name}: {', '.join(loading)}", f"have them load {new}")
     messages.note(f"scripts that declare or load {old.name} need the new name")
