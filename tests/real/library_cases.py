@@ -87,7 +87,18 @@ def dask() -> str:
 def xdist() -> str:
     test = "import os\ndef test_it():\n open('seen', 'w').write(open(os.environ['P']).read())\n"
     Path("test_it.py").write_text(test)
-    argv = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "test_it.py"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "1",
+        "-p",
+        "no:cacheprovider",
+        "--basetemp=own",
+        "test_it.py",
+    ]
     subprocess.run(argv, env=os.environ | {"P": PATH}, check=True, capture_output=True)
     return Path("seen").read_text()
 

@@ -124,7 +124,16 @@ def test_the_wheel_is_all_that_a_test_of_a_script_needs(tmp_path: Path) -> None:
         f"    assert credhelper.__file__.startswith({str(site)!r})\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--basetemp=own",
+            "test_it.py",
+        ],
         cwd=tmp_path,
         env={"PYTHONPATH": str(site), "PATH": "/usr/bin"},
         capture_output=True,

@@ -25,6 +25,7 @@ def test_they_see_no_credential_of_the_machine(
             sys.executable,
             "-m",
             "pytest",
+            "--basetemp=/tmp/own",
             "-q",
             "-p",
             "no:cacheprovider",

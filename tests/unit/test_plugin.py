@@ -32,6 +32,7 @@ def test_dummy_credentials_without_root_and_systemd(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "pytest",
+            "--basetemp=own",
             "-q",
             "-p",
             "credhelper.testing",

@@ -110,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     with changing.change(arguments) as change:
         if not arguments.dry_run:
             steps = _put(steps, bound, change)
+            if not (arguments.delete_source and source):  # which does it as well
+                _make_durable(steps, change)
         _tell(steps, arguments)
         if arguments.delete_source and source and not arguments.dry_run:
             changing.delete_source(source, {step.name: step.blob for step in steps}, change)
@@ -176,13 +178,15 @@ def _put(steps: list[_Step], bound: Bound, change: Change) -> list[_Step]:
         blobs = storing.put(items, change) if items else {}
     except CredentialExists:
         raise StoreFailed("a credential was added meanwhile", "run it again") from None
-    there: dict[str, bytes] = {
-        step.name: step.old.blob for step in steps if step.old and step.name not in blobs
-    }
-    if there:  # a run that was killed may have put it there, and no further
-        installing.make_durable(there, change)
-    blobs |= there
+    blobs |= {step.name: step.old.blob for step in steps if step.old and step.name not in blobs}
     return [replace(step, blob=blobs[step.name]) for step in steps]
+
+
+def _make_durable(steps: list[_Step], change: Change) -> None:
+    """What did not change: a run that was killed may have put it there, and no further."""
+    same: dict[str, bytes] = {step.name: step.blob for step in steps if step.change == UNCHANGED}
+    if same:
+        installing.make_durable(same, change)
 
 
 def _item(step: _Step, bound: Bound) -> storing.Item:
