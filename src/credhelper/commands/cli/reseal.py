@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from credhelper import envelope, store
-from credhelper.commands import audit, expiry, installing, inventory, messages
-from credhelper.commands.cli import binding, changing
-from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed, UsageError
+from credhelper.commands import expiry, inventory, messages
+from credhelper.commands.cli import binding, changing, storing
+from credhelper.errors import CredentialError, UsageError
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
@@ -93,21 +93,14 @@ def _reseal(name: str, wanted: Bound, arguments: argparse.Namespace, change: Cha
         expires = f"; expires as before: {expiry.shown(end)}"
     if arguments.dry_run:
         return f"would reseal {name}, bound to: {was.label}, with key: {bound.with_key}{expires}"
-
-    def verify(read_back: bytes) -> None:
-        if store.read_written(name).blob != old.blob:
-            raise StoreFailed(
-                f"credential {name} was changed meanwhile, and keeps that", "run it again"
-            )
-        if bound.unseal(name, read_back) != value:
-            raise EncryptionFailed(
-                f"credential {name} does not unseal to its value when sealed anew",
-                "it is as it was; look at the disk and the TPM, then try again",
-            )
-
-    blob = bound.seal(name, value)
-    times = old.status.st_mtime_ns  # its value is no younger
-    installing.install(name, blob, verify, replace=True, modified_ns=times, change=change)
-    audit.store_changed("reseal", [name])
-    now = envelope.binding(blob).label
+    item = storing.Item(
+        CredentialName(old.name),
+        value,
+        bound,
+        "reseal",
+        replaces=True,
+        expected=old.blob,
+        modified_ns=old.status.st_mtime_ns,  # its value is no younger
+    )
+    now = envelope.binding(storing.put([item], change)[name]).label
     return f"resealed {name}, bound to: {now}, before: {was.label}{expires}"
