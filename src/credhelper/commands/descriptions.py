@@ -91,9 +91,7 @@ def set_to(name: str, text: str | None) -> None:
 
 def drop(name: str) -> None:
     """Removes the description of ``name``, if there is one. Raises :class:`CredentialError`."""
-    path = Path(DIRECTORY, name)
-    if placing.read(path) is not None:
-        placing.remove(path)
+    placing.discard(Path(DIRECTORY, name))
 
 
 def move(old: str, new: str) -> None:

@@ -68,6 +68,12 @@ def remove(path: Path) -> None:
             raise _failed(path, error) from None
 
 
+def discard(path: Path) -> None:
+    """Removes the file at ``path``, if there is one. Raises :class:`CredentialError`."""
+    if read(path) is not None:
+        remove(path)
+
+
 @contextmanager
 def _changing(path: Path, mode: int = 0o600) -> Iterator[Directory]:
     try:

@@ -78,9 +78,7 @@ def put(name: str, allowed: list[Grant]) -> None:
 
 def drop(name: str) -> None:
     """Has ``name`` be for every script. Raises as :func:`put`."""
-    path = Path(grants.DIRECTORY, name)
-    if placing.read(path) is not None:
-        placing.remove(path)
+    placing.discard(Path(grants.DIRECTORY, name))
 
 
 def root_owned(path: str) -> str:
