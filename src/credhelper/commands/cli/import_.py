@@ -106,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
                 ],
                 change,
             )
-        if not arguments.dry_run and same:  # a run that was killed may have put them there
+        deletes = arguments.delete_source and source  # which does it as well
+        if not arguments.dry_run and same and not deletes:
+            # a run that was killed may have put them there
             installing.make_durable({name: sealed[name] for name in same}, change)
         _tell(plan.items, same, clashes, dry=arguments.dry_run)
         messages.say("\nto declare them, put this into the script:\n")
