@@ -50,8 +50,6 @@ class Scenario:
             if not (STORE / name).exists():
                 (STORE / name).write_bytes(blob(name, value))
                 (STORE / name).chmod(0o600)
-        for replaced in REPLACED.glob("retired/*"):  # of the same second: it takes another name
-            replaced.unlink()
         if self.source:
             SOURCE.parent.mkdir(exist_ok=True)
             SOURCE.write_bytes(self.source)
