@@ -3,7 +3,7 @@
 
 ``struct credential_host_secret_format`` in systemd: the machine id as sd_id128(3) hashes it for
 applications, then the key. Where the id does not match, systemd takes the file for another
-machine's and deletes it at the next sealing or unsealing: ``sealing`` looks before either.
+machine's and deletes it at the next sealing or unsealing: both look first.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import _thread
 import os
 
-from credhelper import sealing, store
+from credhelper import store, unsealing
 from credhelper.errors import (
     CredentialError,
     CredentialNotFound,
@@ -90,7 +90,7 @@ def _fetch(wanted: list[CredentialName]) -> list[CredentialError]:
                 blobs[name] = store.read(name).blob
             except CredentialError as error:
                 errors.append(_explained(error, name))
-        for unsealed, result in sealing.unseal_many(blobs).items() if blobs else ():
+        for unsealed, result in unsealing.Unsealing(blobs).results().items() if blobs else ():
             if isinstance(result, CredentialError):
                 errors.append(result)
                 continue
@@ -143,7 +143,7 @@ def _given(name: str) -> bytes | None:
     path = f"{directory}/{name}"
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read(sealing.MAXIMUM_VALUE_BYTES + 1)
+            data = file.read(unsealing.MAXIMUM_VALUE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -151,10 +151,10 @@ def _given(name: str) -> bytes | None:
             f"credential {name} in $CREDENTIALS_DIRECTORY cannot be read: {error.strerror}",
             f"look at the owner and mode of {path}",
         ) from None
-    if len(data) > sealing.MAXIMUM_VALUE_BYTES:
+    if len(data) > unsealing.MAXIMUM_VALUE_BYTES:
         raise InvalidValue(
             f"credential {name} in $CREDENTIALS_DIRECTORY has more than "
-            f"{sealing.MAXIMUM_VALUE_BYTES} bytes",
+            f"{unsealing.MAXIMUM_VALUE_BYTES} bytes",
             "systemd's limit; keep large data elsewhere, sealed with a key that is a credential",
         )
     return data

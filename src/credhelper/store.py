@@ -20,7 +20,7 @@ from credhelper.errors import (
     UnsafeStore,
 )
 from credhelper.name import quoted
-from credhelper.sealing import MAXIMUM_BLOB_BYTES
+from credhelper.unsealing import MAXIMUM_BLOB_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

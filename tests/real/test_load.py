@@ -407,8 +407,8 @@ def test_with_sigpipe_at_its_default_a_systemd_creds_that_ends_early_is_an_error
     finished = script("""
         import signal
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        from credhelper import CredentialError, load, sealing
-        sealing.SYSTEMD_CREDS = "/bin/false"
+        from credhelper import CredentialError, load, unsealing
+        unsealing.SYSTEMD_CREDS = "/bin/false"
         for _ in range(20):
             try:
                 load("a")

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from credhelper import envelope, errors, sealing
+from credhelper import envelope, errors, sealing, unsealing
 from tests.real import tracing
 from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Runs, launcher, unseal
 
@@ -51,7 +51,7 @@ def test_the_null_key_is_refused_unless_allowed() -> None:
 
 def largest() -> int:
     """The largest value that systemd-creds unseals again, found by trying."""
-    low, high = 1, sealing.MAXIMUM_VALUE_BYTES
+    low, high = 1, unsealing.MAXIMUM_VALUE_BYTES
     while low < high:
         size = (low + high + 1) // 2
         sealed = subprocess.run(
@@ -165,8 +165,7 @@ def test_many_at_once_in_their_order(blob: bytes) -> None:
 def test_what_is_called_off_ends_at_once(stand_in: Callable[[str], None], blob: bytes) -> None:
     stand_in("exec sleep 1000")
     before = os.listdir("/proc/self/fd")
-    unsealing = sealing.Unsealing({"my_api_key": blob})
-    unsealing.cancel()
+    unsealing.Unsealing({"my_api_key": blob}).cancel()
     assert os.listdir("/proc/self/fd") == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -183,7 +182,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, scratch: Path) -> Callable[[str], 
         path = scratch / "systemd-creds"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        monkeypatch.setattr(sealing, "SYSTEMD_CREDS", str(path))
+        monkeypatch.setattr(unsealing, "SYSTEMD_CREDS", str(path))
 
     return put
 
@@ -192,7 +191,7 @@ def test_it_hangs(
     stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, blob: bytes
 ) -> None:
     stand_in("exec sleep 1000")
-    monkeypatch.setattr(sealing, "TIME_LIMIT_SECONDS", 0.3)
+    monkeypatch.setattr(unsealing, "TIME_LIMIT_SECONDS", 0.3)
     started = time.monotonic()
     with pytest.raises(errors.SealingTimeout, match="no answer for my_api_key") as caught:
         sealing.unseal("my_api_key", blob)
@@ -200,16 +199,16 @@ def test_it_hangs(
     with pytest.raises(errors.SealingTimeout):
         sealing.seal("my_api_key", VALUE)
     with pytest.raises(errors.SystemdMissing):
-        sealing.version()
+        unsealing.version()
     assert time.monotonic() - started < 30
 
 
 def test_it_is_not_there(monkeypatch: pytest.MonkeyPatch, blob: bytes) -> None:
-    monkeypatch.setattr(sealing, "SYSTEMD_CREDS", "/nowhere/systemd-creds")
+    monkeypatch.setattr(unsealing, "SYSTEMD_CREDS", "/nowhere/systemd-creds")
     for call in (
         lambda: sealing.unseal("my_api_key", blob),
         lambda: sealing.seal("my_api_key", VALUE),
-        sealing.version,
+        unsealing.version,
     ):
         with pytest.raises(errors.SystemdMissing, match="is missing"):
             call()
@@ -220,7 +219,7 @@ def test_it_is_too_old(stand_in: Callable[[str], None], blob: bytes) -> None:
     with pytest.raises(errors.SystemdMissing, match="newer systemd-creds"):
         sealing.unseal("my_api_key", blob)
     with pytest.raises(errors.SystemdMissing, match="does not tell its version"):
-        sealing.version()
+        unsealing.version()
 
 
 def test_it_dies(stand_in: Callable[[str], None], blob: bytes) -> None:

@@ -12,9 +12,9 @@ from tests.machines.machine import Machine
 
 _CALL = """
 import base64, json, sys
-from credhelper import errors, load_bytes, sealing
+from credhelper import errors, load_bytes, sealing, unsealing
 operation, name, options = json.loads(sys.argv[1])
-sealing.TIME_LIMIT_SECONDS = options.pop("time_limit", sealing.TIME_LIMIT_SECONDS)
+unsealing.TIME_LIMIT_SECONDS = options.pop("time_limit", unsealing.TIME_LIMIT_SECONDS)
 answers = []
 for line in sys.stdin:
     given = base64.b64decode(line)

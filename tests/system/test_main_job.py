@@ -35,10 +35,10 @@ def test_no_library_takes_the_place_of_a_closed_standard_stream(machine: Machine
 
 # what a run imports: a new one is a conscious choice, for each costs a hundredth of the run
 LIBRARY = """
-    digest envelope errors hostkey loading name process recording sealing secret store
+    digest envelope errors hostkey loading name process recording secret store unsealing
 """.split()
 OF_COMMANDS = """
-    audit grants kernel literals messages metadata ordinary parts script spellings trust writers
+    audit escapers grants kernel literals messages metadata ordinary parts script spellings trust
 """.split()
 OF_RUN = """
     delivery environment handover hardening identity interpreter launcher mounts options planning

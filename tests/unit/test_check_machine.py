@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import hostkey, sealing
+from credhelper import hostkey, sealing, unsealing
 from credhelper.commands.check import machine, swap
 from credhelper.errors import SystemdMissing
 
@@ -25,7 +25,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(swap, "SWAPS", tmp_path / "swaps")
     monkeypatch.setattr(hostkey, "PATH", str(tmp_path / "credential.secret"))
     monkeypatch.setattr(hostkey, "MACHINE_ID", str(tmp_path / "machine-id"))
-    monkeypatch.setattr(sealing, "version", lambda: 262)
+    monkeypatch.setattr(unsealing, "version", lambda: 262)
     monkeypatch.setattr(sealing, "tpm2_parts", lambda: ["yes", "+driver", "+libraries"])
     return tmp_path
 
@@ -46,7 +46,7 @@ def test_nothing_is_amiss() -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_an_old_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealing, "version", lambda: 249)
+    monkeypatch.setattr(unsealing, "version", lambda: 249)
     assert rules() == ["systemd-old"]
 
 
@@ -64,7 +64,7 @@ def test_no_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     def version() -> int:
         raise SystemdMissing("/usr/bin/systemd-creds is missing", "install systemd")
 
-    monkeypatch.setattr(sealing, "version", version)
+    monkeypatch.setattr(unsealing, "version", version)
     monkeypatch.setattr(sealing, "tpm2_parts", version)
     assert rules() == ["systemd-missing"]
     assert machine.facts() == []

@@ -1020,7 +1020,7 @@ def test_nothing_slow_is_imported() -> None:
         *("__future__", "_bisect", "atexit", "binascii", "itertools", "types"),
         *("credhelper", "credhelper.commands", "credhelper.commands.run", masking.__name__),
         *(f"credhelper.commands.{name}" for name in ("literals", "ordinary", "parts")),
-        *(f"credhelper.commands.{name}" for name in ("spellings", "writers")),
+        *(f"credhelper.commands.{name}" for name in ("escapers", "spellings")),
         *(f"{masking.__name__}.{name}" for name in ("forms", "gaps", "masker", "openings")),
         *(f"{masking.__name__}.{name}" for name in ("shortened", "tracers", "vocabulary")),
         f"{masking.__name__}.nested_writes",

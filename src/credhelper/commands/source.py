@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import mistakes
 from credhelper.commands import installing
 from credhelper.errors import CredentialError, InvalidValue, StoreFailed
-from credhelper.sealing import MAXIMUM_VALUE_BYTES
+from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

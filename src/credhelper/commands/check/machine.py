@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import hostkey, sealing
+from credhelper import hostkey, sealing, unsealing
 from credhelper.commands import program
 from credhelper.commands.check import swap
 from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
@@ -38,7 +38,7 @@ _NO_STORED_CORES: Final = (
 def facts() -> list[str]:
     """What this machine offers, a line each."""
     try:
-        version = sealing.version()
+        version = unsealing.version()
         lines = [f"systemd {version}", f"TPM2: {sealing.has_tpm2()}"]
     except SystemdMissing:
         return []
@@ -70,7 +70,7 @@ def _finding(severity: Severity, rule: str, subject: object, evidence: str, mend
 
 def _systemd() -> Iterator[Finding]:
     try:
-        version = sealing.version()
+        version = unsealing.version()
     except SystemdMissing as error:
         yield _finding(
             Severity.FAILURE, "systemd-missing", "systemd", error.problem, install("systemd")

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from credhelper import sealing
+from credhelper import sealing, unsealing
 from credhelper import store as credential_store
 from credhelper.commands import messages
 from credhelper.commands.check import (
@@ -153,7 +153,7 @@ def _tpm2_there() -> bool:
 
 def _systemd() -> int:
     try:
-        return sealing.version()
+        return unsealing.version()
     except SystemdMissing:
         return 0
 

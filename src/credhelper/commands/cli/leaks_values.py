@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credhelper import sealing, store
+from credhelper import sealing, store, unsealing
 from credhelper.commands import inventory, retired
 from credhelper.commands.cli import terminal
 from credhelper.commands.source import Source
@@ -83,8 +83,8 @@ def _day(entry: retired.Retired) -> str:
 def _given(source: str) -> bytes:
     """The value in a file or on standard input, without the end of a line."""
     if source == "-":
-        data = sys.stdin.buffer.read(sealing.MAXIMUM_VALUE_BYTES + 1)
-        if len(data) > sealing.MAXIMUM_VALUE_BYTES:
+        data = sys.stdin.buffer.read(unsealing.MAXIMUM_VALUE_BYTES + 1)
+        if len(data) > unsealing.MAXIMUM_VALUE_BYTES:
             raise UsageError("the value on standard input is too long", "1 MiB at most")
     else:
         data = Source(source).value

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from credhelper.commands import messages
 from credhelper.errors import InvalidValue, SystemdMissing
-from credhelper.sealing import MAXIMUM_VALUE_BYTES
+from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

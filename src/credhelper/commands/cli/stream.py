@@ -11,7 +11,7 @@ import time
 from typing import Final
 
 from credhelper.errors import InvalidValue
-from credhelper.sealing import MAXIMUM_VALUE_BYTES
+from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 _STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _PATIENCE_SECONDS: Final = 60.0  # for who writes into a FIFO

@@ -13,7 +13,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands.writers import ESCAPERS, USUAL
+from credhelper.commands.escapers import ESCAPERS, USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from credhelper import sealing, store
+from credhelper import store
 from credhelper.commands import grants, messages, metadata, trust
 from credhelper.commands.run import hardening, identity, options, target
 from credhelper.commands.run.options import Options
@@ -22,6 +22,7 @@ from credhelper.errors import (
     ScriptNotFound,
     Untrusted,
 )
+from credhelper.unsealing import Unsealing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def main() -> None:
         given, blobs, failed = _found(dict.fromkeys(names), allowed)
         if failed and not chosen.dry_run:
             raise _first(failed, variables)
-        unsealing = sealing.Unsealing(blobs, allow_null=chosen.allow_null)
+        unsealing = Unsealing(blobs, allow_null=chosen.allow_null)
         try:  # what is not needed to get here, while systemd-creds runs
             from credhelper.commands.run import handover, interpreter, planning
 

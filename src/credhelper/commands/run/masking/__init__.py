@@ -35,7 +35,7 @@ _OWN = frozenset(
         __name__,
         *(
             f"credhelper.commands.{name}"
-            for name in ("literals", "ordinary", "parts", "spellings", "writers")
+            for name in ("escapers", "literals", "ordinary", "parts", "spellings")
         ),
         *(
             f"{__name__}.{name}"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from credhelper.commands import spellings
-from credhelper.commands.writers import in_base64
+from credhelper.commands.spellings import in_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

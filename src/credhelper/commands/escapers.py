@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What writers make of a value: encoders, and escapers by the kind of text that they write.
+"""What escapers make of a value, by the kind of text that they write.
 
 Each function gives what writers of one kind may make of a value; some more than once. The few
-lines that stand here for each of ``base64``, ``json``, ``html`` and ``urllib.parse`` are on the
-runner's way to the script: importing those would cost more than the rest of its start.
+lines here for each of ``json``, ``html`` and ``urllib.parse`` are on the runner's way to the
+script: importing those would cost more than the rest of its start.
 """
 
 from __future__ import annotations
 
 # by name: the registry of codecs goes before the last that is printed, and would import them
-from _codecs import utf_16_be_encode, utf_16_le_encode
-from binascii import b2a_base64
+from _codecs import utf_16_be_encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +50,6 @@ _YAML: Final = (
         27: "\\e",
     }
 )
-_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_BASE32: Final = {f"{n:05b}": sign for n, sign in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")}
 # for the quotes " and ': html.escape(), xml.sax.saxutils, MarkupSafe, PHP, JavaScript's libraries
 _QUOTES_IN_XML: Final = (
     ('"', "'"),
@@ -65,19 +62,12 @@ _QUOTES_IN_XML: Final = (
 _SPECIAL_IN_SHELLS: Final = frozenset(" \t!\"$&'()*,;<>?[\\]^`{|}")
 
 
-def _text(value: bytes) -> str:
+def as_text(value: bytes) -> str:
     """``value`` as text; empty where it is none."""
     try:
         return value.decode()
     except UnicodeDecodeError:
         return ""
-
-
-def as_it_is(value: bytes) -> Iterator[bytes]:
-    yield value
-    unix = value.replace(b"\r\n", b"\n")
-    yield unix
-    yield unix.replace(b"\n", b"\r\n")
 
 
 def _in_urls(value: bytes) -> Iterator[bytes]:
@@ -93,13 +83,6 @@ def _in_urls(value: bytes) -> Iterator[bytes]:
             yield text.replace(b" ", b"+")
 
 
-def _percent_alone(value: bytes) -> Iterator[bytes]:
-    """Each byte as ``%2F``, from the second character on: a lone ``%`` ends many a line."""
-    text = value.hex("%")
-    yield text.upper().encode()
-    yield text.encode()
-
-
 def _percent(value: bytes, codes: set[int]) -> Iterator[bytes]:
     """``value`` with ``%2F`` and with ``%2f`` in place of each of ``codes``."""
     text = value.decode("latin-1")
@@ -109,7 +92,7 @@ def _percent(value: bytes, codes: set[int]) -> Iterator[bytes]:
 
 def _in_json(value: bytes) -> Iterator[bytes]:
     """As Python, JavaScript, PHP (with \\/ and \\u003C) and Go (with \\u003c) write it."""
-    plain = _text(value).translate(_JSON)
+    plain = as_text(value).translate(_JSON)
     for text in (plain, _ascii(plain)):
         for slashed in (text, text.replace("/", "\\/")):
             yield slashed.encode()
@@ -127,7 +110,7 @@ def _utf16(character: str) -> str:
 
 
 def _in_repr(value: bytes) -> Iterator[bytes]:
-    text = _text(value)
+    text = as_text(value)
     # with a double quote in front, repr() has to escape the single ones
     for spelling in (repr('"' + text)[2:-1], ascii('"' + text)[2:-1], repr(b'"' + value)[3:-1]):
         yield spelling.encode()
@@ -135,7 +118,7 @@ def _in_repr(value: bytes) -> Iterator[bytes]:
 
 
 def _in_yaml(value: bytes) -> Iterator[bytes]:
-    text = _text(value)
+    text = as_text(value)
     yield text.translate(
         _YAML | {ord(sign): _yaml(ord(sign)) for sign in set(text) if sign > "~"}
     ).encode()
@@ -149,7 +132,7 @@ def _yaml(code: int) -> str:
 
 
 def _in_xml(value: bytes) -> Iterator[bytes]:
-    escaped = _text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = as_text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for double, single in _QUOTES_IN_XML:
         text = escaped.replace('"', double).replace("'", single)
         yield text.encode()
@@ -169,7 +152,7 @@ def _in_shells(value: bytes) -> Iterator[bytes]:
     """Inside '...', "..." and $'...', and with backslashes as bash's printf %q writes it."""
     yield value.replace(b"'", b"'\"'\"'")  # shlex.quote()
     yield value.replace(b"'", b"'\\''")
-    text = _text(value)
+    text = as_text(value)
     for signs in ('\\"$`', '\\"$`!', "\\'"):
         escaped = text.translate({ord(sign): f"\\{sign}" for sign in signs})
         yield escaped.encode()
@@ -191,45 +174,8 @@ def _in_mail(value: bytes) -> Iterator[bytes]:
     )
 
 
-def in_base64(value: bytes) -> Iterator[bytes]:
-    code = b2a_base64(value, newline=False)
-    size = len(value)
-    # of the characters at the ends, some bits are those of the neighbours
-    yield code[: size * 8 // 6]
-    yield code
-    yield code.rstrip(b"=")
-    yield b2a_base64(b"\0" + value, newline=False)[2 : (size + 1) * 8 // 6]
-    yield b2a_base64(b"\0\0" + value, newline=False)[3 : (size + 2) * 8 // 6]
-
-
-def _in_base64url(value: bytes) -> Iterator[bytes]:
-    for code in in_base64(value):
-        if b"+" in code or b"/" in code:
-            yield code.translate(_TO_URL_SAFE)
-
-
-def _in_base32(value: bytes) -> Iterator[bytes]:
-    bits = f"{int.from_bytes(value, 'big'):0{8 * len(value)}b}" if value else ""
-    bits += "0" * (-len(bits) % 5)
-    text = "".join([_BASE32[bits[at : at + 5]] for at in range(0, len(bits), 5)]).encode()
-    yield text + b"=" * (-len(text) % 8)
-    yield text
-
-
-def _in_hex(value: bytes) -> Iterator[bytes]:
-    text = value.hex()
-    yield text.encode()
-    yield text.upper().encode()
-
-
-def _in_utf16(value: bytes) -> Iterator[bytes]:
-    text = _text(value)
-    yield utf_16_le_encode(text)[0]
-    yield utf_16_be_encode(text)[0]
-
-
 def _in_other_encodings(value: bytes) -> Iterator[bytes]:
-    text = _text(value)
+    text = as_text(value)
     if not text.isascii():
         for encoding in ("ascii", "latin-1"):
             yield text.encode(encoding, "backslashreplace")
@@ -243,21 +189,21 @@ def _usual_url(value: bytes) -> Iterator[bytes]:
 
 
 def _usual_json(value: bytes) -> Iterator[bytes]:
-    plain = _text(value).translate(_JSON)
+    plain = as_text(value).translate(_JSON)
     yield plain.encode()
     yield _ascii(plain).encode()
     yield plain.replace("/", "\\/").encode()
 
 
 def _usual_repr(value: bytes) -> Iterator[bytes]:
-    text = repr('"' + _text(value))[2:-1]
+    text = repr('"' + as_text(value))[2:-1]
     yield text.encode()
     yield text.replace("\\'", "'").encode()
     yield repr(b'"' + value)[3:-1].encode()
 
 
 def _usual_xml(value: bytes) -> Iterator[bytes]:
-    escaped = _text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = as_text(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for double, single in _QUOTES_IN_XML[:4]:
         yield escaped.replace('"', double).replace("'", single).encode()
 
@@ -265,23 +211,9 @@ def _usual_xml(value: bytes) -> Iterator[bytes]:
 def _usual_shell(value: bytes) -> Iterator[bytes]:
     yield value.replace(b"'", b"'\"'\"'")
     yield value.replace(b"'", b"'\\''")
-    yield _text(value).translate({ord(sign): f"\\{sign}" for sign in '\\"$`'}).encode()
+    yield as_text(value).translate({ord(sign): f"\\{sign}" for sign in '\\"$`'}).encode()
 
 
-def usual_base64(value: bytes) -> Iterator[bytes]:
-    yield (code := b2a_base64(value, newline=False))
-    yield code.translate(_TO_URL_SAFE)
-
-
-# what changes every value
-ENCODERS: Final[tuple[Row, ...]] = (
-    ("base64", in_base64),
-    ("base64url", _in_base64url),
-    ("hex", _in_hex),
-    ("base32", _in_base32),
-    ("URL-quoted", _percent_alone),
-    ("UTF-16", _in_utf16),
-)
 # what changes values that hold more than PLAIN
 ESCAPERS: Final[tuple[Row, ...]] = (
     ("URL-quoted", _in_urls),
