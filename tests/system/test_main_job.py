@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.machines.machine import Machine
 
+POOLS = Path(__file__).parents[1] / "real/pool_cases.py"
 CREDHELPER = "/usr/bin/credhelper"
 RUN = "/usr/bin/credhelper-decrypt-run"
 SUDO = "/usr/bin/sudo"
@@ -42,7 +45,7 @@ OF_COMMANDS = """
 """.split()
 OF_RUN = """
     delivery environment handover hardening identity interpreter launcher mounts options planning
-    python target
+    python target workers
 """.split()
 MASKING = "forms gaps masker openings shortened tracers vocabulary".split()
 IMPORTED = {
@@ -74,3 +77,14 @@ def test_a_run_imports_nothing_that_is_slow(machine: Machine) -> None:
     ran = machine.run([RUN, "/opt/modules.py"], check=True)
     new = set(ran.stdout.split()) - set(plain.stdout.split())
     assert new <= IMPORTED
+
+
+def test_workers_of_process_pools_are_masked(machine: Machine) -> None:
+    """With the start methods as this Python has them."""
+    machine.run([CREDHELPER, "add", "my_api_key", "--stdin"], input="s3cret-value-1\n", check=True)
+    machine.write("/opt/pools.py", POOLS.read_text(), mode=0o755)
+    ran = machine.run([RUN, "/opt/pools.py", "spawn", "forkserver"], check=True)
+    assert "s3cret-value-1" not in ran.stdout + ran.stderr
+    for method in ("spawn", "forkserver"):
+        assert f"{method} executor [credential my_api_key]" in ran.stdout
+        assert f"RuntimeError: {method} fails [credential my_api_key]" in ran.stderr

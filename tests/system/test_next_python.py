@@ -22,16 +22,16 @@ import sys
 
 from credhelper import load
 
-
-def shown(name):
-    return load(name)
-
+print(__name__, load("my_api_key"))
 
 if __name__ == "__main__":
     print(sys.version_info[:2], "the key is", load("my_api_key"), flush=True)
     subprocess.run(["/bin/sh", "-c", "wc -c <$CREDENTIALS_DIRECTORY/my_api_key"], check=True)
     with multiprocessing.get_context("forkserver").Pool(1) as pool:
         print(pool.apply(len, (load("my_api_key"),)))
+        pool.apply(print, ("the worker has", load("my_api_key")))
+        pool.close()
+        pool.join()
 """
 
 
@@ -45,7 +45,9 @@ def test_the_main_job(machine: Machine) -> None:
     assert ran.stderr == ""
     assert "(3, 15) the key is [credential my_api_key]\n" in ran.stdout
     assert "dummy-value-1" not in ran.stdout
-    assert ran.stdout.endswith("\n13\n13\n")
+    assert "\n13\n" in ran.stdout
+    assert "__mp_main__ [credential my_api_key]\n" in ran.stdout
+    assert ran.stdout.count("the worker has [credential my_api_key]\n") == 1
     [record] = machine.journal("MESSAGE_ID=7c1f3a52e0d94b0d8a6e5f1b92c4d3e7")
     assert record["CREDHELPER_SCRIPT"] == "/opt/report.py"
 

@@ -85,7 +85,7 @@ def test_what_is_decrypted_on_demand_is_recorded(tmp_path: Path) -> None:
         start(tmp_path, source=source, record=record).stdout
         for record in ({}, {"CREDHELPER_RUN": "x"})
     ]
-    assert watching == ["2\n", "3\n"]  # stdout and stderr, and the journal
+    assert watching == ["1\n", "2\n"]  # what masks, and the journal
 
 
 @pytest.mark.parametrize("needed", ["<3.11", ">=3.11,==3.9.*", "3"])

@@ -15,7 +15,7 @@ from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from credhelper import loading
 from credhelper.commands import grants, messages
-from credhelper.commands.run import masking
+from credhelper.commands.run import masking, workers
 from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SOURCE
 
 TYPE_CHECKING = False
@@ -127,8 +127,7 @@ def _mask(values: Mapping[str, bytes]) -> None:
     alone = [f"{name} ({reason})" for name, reason in reasons.items() if reason]
     if alone:
         messages.note(f"not masked: {', '.join(alone)}")
-    for masker in masking.install(values):
-        loading.observe(masker.add)
+    workers.mask(values)
 
 
 def _record_on_demand(fields: Mapping[str, str]) -> None:

@@ -2,8 +2,9 @@
 """The script's stdout and stderr, so that no credential value shows in what it writes there.
 
 Covered is what goes through ``sys.stdout`` and ``sys.stderr``, their ``buffer`` and ``buffer.raw``.
-Not covered: ``os.write(1, ...)``, the output of a child, the prompt that ``input()`` hands to the
-terminal itself, and a value that the script transforms in another way than :func:`forms` knows.
+Not covered: ``os.write(1, ...)``, the output of a child (but see ``workers``), the prompt that
+``input()`` hands to the terminal itself, and a value that the script transforms in another way than
+:func:`forms` knows.
 What is held back, the beginning of a value, is lost with ``os._exit`` and with a fatal signal, as
 is what Python itself holds in its buffers then.
 """
@@ -53,7 +54,7 @@ _OWN = frozenset(
     )
 )
 
-__all__ = ["Masker", "install", "left_alone", "prune"]
+__all__ = ["Masker", "install", "left_alone", "prune", "release"]
 
 
 def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
@@ -110,6 +111,18 @@ def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
             stream.buffer.write(b"")
     except (OSError, ValueError):  # ValueError: closed, or another stream has its buffer
         pass
+
+
+def release() -> None:
+    """Writes what is held back: nothing comes after it."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        buffer = getattr(stream, "buffer", None)
+        if stream and isinstance(buffer, MaskedFile | MaskedWriter):
+            try:
+                stream.flush()
+                buffer.release()
+            except (OSError, ValueError):  # it was closed
+                pass
 
 
 def prune(traceback: TracebackType | None) -> None:
@@ -187,24 +200,25 @@ class MaskedWriter(io.BufferedWriter):
 
     def seek(self, target: int, whence: int = 0, /) -> int:
         """As :meth:`io.BufferedWriter.seek`; what is held back belongs before the new place."""
-        self._release()
+        self.release()
         return super().seek(target, whence)
 
     def truncate(self, size: int | None = None, /) -> int:
         """As :meth:`io.BufferedWriter.truncate`; what is held back is written first."""
-        self._release()
+        self.release()
         return super().truncate(size)
 
     def close(self) -> None:
         """Writes everything; the descriptor stays open."""
         try:
             if not self.closed:
-                self._release()
+                self.release()
         finally:
             super().close()
             self.closes()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Writes what is held back."""
         self._masker.write(b"", super().write, last=True)
 
 
@@ -231,9 +245,13 @@ class MaskedFile(io.FileIO):
         """Writes everything; the descriptor stays open."""
         try:
             if not self.closed:
-                self._masker.write(b"", self._send, last=True)
+                self.release()
         finally:
             super().close()
+
+    def release(self) -> None:
+        """Writes what is held back."""
+        self._masker.write(b"", self._send, last=True)
 
     def _send(self, data: bytes) -> None:
         data, self._rest = self._rest + data, b""

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Workers of the script's own process pools: what they write is masked as the script's own is.
+
+``multiprocessing`` starts a new Python for each worker ("spawn"), or one that forks them all
+("forkserver"). Both begin with :func:`begin`, and learn the values through memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from credhelper import loading
+from credhelper.commands.run import masking
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from typing import Any, Final
+
+    from credhelper.commands.run.masking import Masker
+
+_TRACKER: Final = "from multiprocessing.resource_tracker "  # runs nothing of the script's
+_PROLOGUE: Final = (
+    "import sys; sys.path.insert(0, {!r}); from credhelper.commands.run import workers; "
+    "del sys.path[0]; workers.begin({}); "
+)
+_maskers: list[Masker] = []
+_known: dict[str, bytes] = {}
+_late: dict[str, bytes] = {}  # decrypted on demand, when a server of workers may be there already
+
+
+def mask(values: Mapping[str, bytes]) -> None:
+    """Masks ``values`` here and in workers to come, and what is decrypted on demand later."""
+    _maskers.extend(masking.install(values))
+    _known.update({str(name): value for name, value in values.items()})
+    loading.observe(_learn)
+    _patch_when_loaded()
+
+
+def begin(descriptor: int) -> None:
+    """The first that a worker does: ``descriptor`` holds the values."""
+    import marshal
+
+    with open(descriptor, "rb") as file:
+        values = marshal.load(file)  # noqa: S302 # from the script's own process, in memory
+    mask(values)
+
+
+def learn(values: Mapping[str, bytes]) -> None:
+    """What the script decrypted after the server of workers began."""
+    for name, value in values.items():
+        if name not in _known:
+            _learn(name, value)
+
+
+def _learn(name: str, value: bytes) -> None:
+    for masker in _maskers:
+        masker.add(name, value)
+    _known[str(name)] = _late[str(name)] = value  # a CredentialName
+
+
+def _patch_when_loaded() -> None:
+    """Few scripts import ``multiprocessing``, which is slow: it is changed when one does."""
+    for name, patch in _PATCHES.items():
+        if name in sys.modules:
+            patch(sys.modules[name])
+    sys.meta_path.insert(0, _Patching())
+
+
+class _Patching:
+    """Finds nothing itself, but changes what the other finders find of ``_PATCHES``."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """As :meth:`importlib.abc.MetaPathFinder.find_spec`."""
+        patch = _PATCHES.get(name)
+        if patch is None:
+            return None
+        found = (f.find_spec(name, path, target) for f in sys.meta_path if f is not self)
+        spec = next(filter(None, found), None)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                execute(module)
+                patch(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign] # this one's
+        return spec
+
+
+def _start_masked(util: Any) -> None:
+    """Has ``multiprocessing.util`` start each Python that runs code of the script's masked.
+
+    And has nothing held back when a worker ends: it does that by ``os._exit()``.
+    """
+    start, flush = util.spawnv_passfds, util._flush_std_streams
+
+    def spawnv_passfds(path: str | bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+        words = list(args)
+        at = words.index("-c") + 1 if "-c" in words else 0
+        other = os.fsdecode(path) != sys.executable
+        if not at or other or words[at].startswith(_TRACKER):
+            return int(start(path, args, passfds))
+        values = _in_memory(_known)
+        try:
+            words[at] = _PROLOGUE.format(_place(), values) + words[at]
+            return int(start(path, words, [*passfds, values]))
+        finally:
+            os.close(values)
+
+    def flush_all() -> None:
+        if sys._getframe(1).f_code.co_name == "_bootstrap":  # of a worker; else it is before a fork
+            masking.release()
+        flush()
+
+    util.spawnv_passfds, util._flush_std_streams = spawnv_passfds, flush_all
+
+
+def _tell_what_is_new(spawn: Any) -> None:
+    """Has what ``multiprocessing.spawn`` hands to each worker include the values of ``_late``."""
+    prepare = spawn.get_preparation_data
+
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = prepare(name)
+        return data | {"credhelper": _Lesson()} if _late else data
+
+    spawn.get_preparation_data = get_preparation_data
+
+
+class _Lesson:
+    """Pickled, a call of :func:`learn`; its ``repr`` shows nothing."""
+
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, bytes]], None], tuple[dict[str, bytes]]]:
+        return learn, (_late,)
+
+
+_PATCHES: Final[dict[str, Callable[[Any], None]]] = {
+    "multiprocessing.util": _start_masked,
+    "multiprocessing.spawn": _tell_what_is_new,
+}
+
+
+def _place() -> str:
+    """Where Python finds the package, in a virtual environment too."""
+    spec = sys.modules["credhelper"].__spec__
+    origin = spec.origin if spec else None
+    return os.path.dirname((origin or "").removesuffix("/__init__.py"))
+
+
+def _in_memory(values: Mapping[str, bytes]) -> int:
+    import marshal
+
+    descriptor = os.memfd_create("credhelper")
+    with open(descriptor, "wb", closefd=False) as file:
+        marshal.dump(dict(values), file)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

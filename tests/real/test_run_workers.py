@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""What the workers of a script's own process pools write is masked without an option."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.real.conftest import Runs
+from tests.real.running import VALUE, Sealed, Writes
+
+pytest_plugins = ("tests.real.runner_fixtures",)
+
+CASES = (Path(__file__).parent / "pool_cases.py").read_text()
+LATE = "late-secret/value+0987654321=="
+MASKED = "[credential my_api_key]"
+
+
+def assert_all_is_masked(out: str, err: str, *methods: str) -> None:
+    """Each way to write came out, and none with the value."""
+    assert VALUE not in out + err
+    for method in methods:
+        assert f"{method} initializer {MASKED}" in out
+        assert f"{method} pool {MASKED}" in out
+        assert f"{method} executor {MASKED}" in out
+        assert f"{method} executor stderr" in err
+        assert f"RuntimeError: {method} fails {MASKED}\n" in err
+    assert out.count(f"nested {MASKED}") == len(methods)
+    imported = out.count(f"__mp_main__ {MASKED}")
+    assert bool(imported) == (set(methods) != {"fork"})
+
+
+def test_every_way_to_start_them(sealed: Sealed, write: Writes, decrypt_run: Runs) -> None:
+    sealed("my_api_key", VALUE)
+    sealed("loaded_late", LATE)
+    methods = ("spawn", "forkserver", "fork")
+    finished = decrypt_run(str(write(CASES)), "late", *methods)
+    assert finished.status == 0
+    assert_all_is_masked(finished.out, finished.err, *methods)
+    assert LATE not in finished.out + finished.err
+    assert finished.out.count("[credential loaded_late]") == len(methods)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"), [(["--user", "alice"], "forkserver"), ([], "spawn")]
+)
+def test_in_a_virtual_environment(
+    options: list[str],
+    method: str,
+    sealed: Sealed,
+    write: Writes,
+    decrypt_run: Runs,
+    environment_of_venv: Path,
+    users: None,
+) -> None:
+    assert users is None
+    sealed("my_api_key", VALUE)
+    script = write(f"#!{environment_of_venv}/bin/python3\n{CASES}")
+    finished = decrypt_run(*options, str(script), method)
+    assert_all_is_masked(finished.out, finished.err, method)
+
+
+def test_of_a_module(sealed: Sealed, decrypt_run: Runs) -> None:
+    sealed("my_api_key", VALUE)
+    site = Path(next(path for path in sys.path if path.startswith("/usr/local/lib/")))
+    site.chmod(0o755)
+    (site / "pooling.py").write_text(CASES)
+    (site / "pooling.py").chmod(0o644)
+    finished = decrypt_run("-c", "my_api_key", "-m", "pooling", "spawn", cwd="/")
+    (site / "pooling.py").unlink()
+    assert_all_is_masked(finished.out, finished.err, "spawn")
