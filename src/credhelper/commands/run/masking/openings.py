@@ -7,6 +7,7 @@ from sys import byteorder
 
 from credhelper.commands.literals import words_of
 from credhelper.commands.run.masking import gaps
+from credhelper.commands.run.masking.shortened import MARKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 _from_bytes = int.from_bytes
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
-LARGE: Final = 2048  # bytes; so much to write is worth another table
+_TAIL: Final = 64  # bytes of the end, which mostly have one that is foreign
 _ALL: Final = bytes(range(256))
-_NOT_PLAIN: Final = gaps.SQUEEZED + b".+"
-_STUB: Final = 7  # bytes; a beginning of fewer is looked up as it is
 
 
 class Openings:
@@ -27,90 +26,62 @@ class Openings:
 
     def __init__(self, forms: Iterable[bytes]) -> None:
         self._forms = tuple(forms)
-        lacks = _ALL.translate(None, b"".join(self._forms))
-        self._within = frozenset(_ALL.translate(None, lacks))
+        within = b"".join(self._forms)
+        self._known = bytes({*within, *gaps.SQUEEZED, *MARKS})
         self._longest = max(map(len, self._forms), default=0)
-        self._stubs: frozenset[bytes] | None = None
+        self._heads: dict[bytes, list[bytes]] = {}  # by their first bytes, one to four
         self._words: set[int] | None = None
-        self._inside: set[int] | None = None
-        self._by_word: dict[int, list[tuple[bytes, int]]] | None = None
 
-    def hold(self, block: bytes, done: int) -> int:
-        """Where the longest end of ``block`` starts, from ``done`` on, that begins a form."""
-        size = len(block)
-        if done == size or block[-1] not in self._within:
-            return size
-        if size - done > LARGE and self._is_outside(block):
-            return self._stub(block, size - _WORD + 1)
-        low = max(done, size - self._longest + 1)
-        best = size
-        for start, form in self._near(block, low):
-            if start >= best + _WORD:
-                break  # candidates come in order, but for those of one word
-            if not low <= start < best or size - start >= len(form):
-                continue
-            if form.startswith(block[start:]):
-                best = start
-        if best < size:
-            return best
-        return self._stub(block, max(low, size - _STUB + 1))
+    def reach(self, text: bytes) -> int:
+        """After which byte ``text`` has none that is foreign to forms, gaps and marks; or 0.
 
-    def plain(self, block: bytes) -> int:
-        """The same for a large block that ends with four plain bytes, as no form has; else -1.
-
-        Such an end is none of a gap either, nor of what stands after an ellipsis.
+        Whatever began before that byte, it ended there.
         """
-        if self._is_outside(block) and len(block[-_WORD:].translate(None, _NOT_PLAIN)) == _WORD:
-            return self._stub(block, len(block) - _WORD + 1)
-        return -1
+        tail = text[-_TAIL:]
+        foreign = tail.translate(None, self._known)
+        return len(text) - len(tail) + tail.rfind(foreign[-1:]) + 1 if foreign else 0
 
-    def _is_outside(self, block: bytes) -> bool:
-        """Whether no form has the last word: where one begins, its words go up to the end."""
-        inside = self._inside
-        if inside is None:
-            inside = self._inside = words_of(b"".join(self._forms))
-        return _from_bytes(block[-_WORD:], byteorder) not in inside
-
-    def _stub(self, block: bytes, low: int) -> int:
-        """The same from ``low`` on, which is near the end."""
-        stubs, size = self._stubs, len(block)
-        if stubs is None:
-            sizes = range(1, _STUB)
-            stubs = frozenset(
-                [form[:stub] for form in self._forms for stub in sizes if stub < len(form)]
-            )
-            self._stubs = stubs
-        for start in range(low, size):
-            if block[start:] in stubs:
-                return start
+    def hold(self, text: bytes, low: int) -> int:
+        """Where the longest end of ``text`` starts, from ``low`` on, that begins a form."""
+        size = len(text)
+        low = max(low, size - self._longest + 1)
+        if low >= size:
+            return size
+        heads = self._heads or self._arranged()
+        for start in self._near(text, low) if size - low > _TAIL else range(low, size):
+            head = text[start : start + _WORD]
+            if head in heads:
+                end = text[start:]
+                for form in heads[head]:
+                    if len(form) > len(end) and form.startswith(end):
+                        return start
         return size
 
-    def _near(self, block: bytes, low: int) -> Iterator[tuple[int, bytes]]:
-        """Where in ``block[low:]`` a form may start, and which."""
-        size = (len(block) - low) // _WORD * _WORD
-        words = memoryview(block)[low : low + size].cast("I")
+    def _near(self, text: bytes, low: int) -> Iterator[int]:
+        """Where in ``text[low:]`` a form may start, in order."""
+        last = len(text) - 2 * _WORD + 1
+        words = memoryview(text)[low : low + (len(text) - low) // _WORD * _WORD].cast("I")
         heads = self._words
-        if heads is None:
-            heads = self._words = words_of(b"".join([form[:_STUB] for form in self._forms]))
-        if heads.isdisjoint(words):
-            return
-        by_word = self._by_word
-        if by_word is None:
-            by_word = self._by_word = self._arranged()
-        for index, word in enumerate(words):
-            for form, offset in by_word.get(word, ()):
-                yield low + index * _WORD - offset, form
+        if heads is None:  # however an end is laid over a form, one of these is in it
+            heads = self._words = words_of(
+                b"".join([form[: 2 * _WORD - 1] for form in self._forms])
+            )
+        if not heads.isdisjoint(words):
+            for index, word in enumerate(words):
+                if word in heads:
+                    place = low + index * _WORD
+                    yield from range(max(low, place - _WORD + 1), min(place + 1, last))
+        yield from range(last, len(text))
 
-    def _arranged(self) -> dict[int, list[tuple[bytes, int]]]:
-        """However an end is laid over a form, one of its words is among the first four of that."""
-        by_word: dict[int, list[tuple[bytes, int]]] = {}
-        for form in sorted(self._forms, key=len):
-            if len(form) > _STUB:
-                view = memoryview(form)
-                for offset in range(_WORD):
-                    word = view[offset : offset + _WORD].cast("I")[0]
-                    by_word.setdefault(word, []).append((form, offset))
-        return by_word
+    def _arranged(self) -> dict[bytes, list[bytes]]:
+        heads: dict[bytes, list[bytes]] = {}
+        for form in self._forms:
+            heads.setdefault(form[:_WORD], []).append(form)
+        for head in tuple(heads):
+            for size in range(1, _WORD):
+                heads.setdefault(head[:size], heads[head])
+        self._heads = heads  # once it is whole: a signal handler may raise meanwhile
+        return heads
 
 
 class Gapped:
@@ -120,11 +91,6 @@ class Gapped:
         self._forms = [(form, form.translate(None, gaps.SQUEEZED)) for form in forms]
         # the words of four bytes that the forms hold, gaps and what looks like them left out
         self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
-
-    def within(self, end: bytes) -> bool:
-        """Whether a form may have what stands before the last line break of ``end``."""
-        squeezed = end.translate(None, gaps.SQUEEZED)[-_WORD:]
-        return len(squeezed) < _WORD or _from_bytes(squeezed, byteorder) in self._words
 
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""

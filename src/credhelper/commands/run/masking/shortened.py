@@ -21,7 +21,8 @@ _CUT: Final = b"'+"  # rich: the string was cut, and how many characters are mis
 _MANY_DOTS: Final = b"." * (LEAST + len(_DOTS) + LEAST)
 _ROW: Final = 4096  # bytes
 _STARTS: Final = b".\xe2\x80'"
-NEAR: Final = 200  # bytes before the end of a block: an ellipsis there may matter to what follows
+MARKS: Final = _DOTS + _ELLIPSIS + _CUT
+_NEAR: Final = 200  # bytes before the end of a block: an ellipsis there may matter to what follows
 
 
 def has_marks(text: bytes) -> bool:
@@ -59,7 +60,7 @@ class Shortened:
                     if text.endswith(mark[:length]):
                         begun = [start for start, *_ in self._begun(text, size - length)]
                         best = min([best, *begun])
-        near = text[-NEAR:]
+        near = text[-_NEAR:]
         for mark in self._marks(near) if has_marks(near) else ():
             end = text.rfind(mark) + len(mark)
             rest = text[end:]

@@ -17,8 +17,8 @@ from credhelper.commands.run.masking.forms import (
     spelled,
     stripped,
 )
-from credhelper.commands.run.masking.openings import LARGE, Gapped, Openings
-from credhelper.commands.run.masking.shortened import NEAR, Shortened, has_marks
+from credhelper.commands.run.masking.openings import Gapped, Openings
+from credhelper.commands.run.masking.shortened import Shortened, has_marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Vocabulary:
         found = None if 27 in block else self._found(block)
         if found is None or found:
             ready, hold, following = self._replaced(block, len(context), last, found)
-        elif last or self._ends_quietly(block, len(context)):
+        elif last:
             hold = len(block)
         else:
             hold = self._hold(block, len(context))
@@ -171,27 +171,18 @@ class Vocabulary:
         others = (form for form in self._gaps if self._labels[form[:HEAD]] != label)
         return not any(form.translate(None, gaps.SQUEEZED).startswith(plain) for form in others)
 
-    def _ends_quietly(self, block: bytes, done: int) -> bool:
-        """Whether a look at the end of a line tells that no form begins there; False in doubt."""
-        end = block[-NEAR:]
-        return (
-            end[-1:] == b"\n"
-            and 0x2E not in end
-            and 0xE2 not in end
-            and 0x27 not in end
-            and not self._gapped.within(end)
-            and self._openings.hold(block, done) == len(block)
-        )
-
     def _hold(self, text: bytes, done: int) -> int:
         """Where the end of ``text`` starts that may become a form."""
-        if len(text) - done > LARGE:
-            plain = self._openings.plain(text)
-            if plain >= 0:
-                return plain
-        hold = self._openings.hold(text, done)
-        hold = min(hold, self._gapped.hold(text, done))
-        return min(hold, self._shortened.hold(text, done))
+        low = self._openings.reach(text)
+        if low == len(text):
+            return low
+        hold = self._openings.hold(text, max(done, low))
+        end = text[max(low, len(text) - 2 * gaps.LONGEST) :]
+        if 10 in end or gaps.may_end(end):
+            hold = min(hold, self._gapped.hold(text, done))
+        if 0x2E in end or 0xE2 in end or 0x27 in end:
+            hold = min(hold, self._shortened.hold(text, done))
+        return hold
 
     def _whole(self, head: bytes) -> Following:
         """The forms that begin with ``head``, as followed up to its end."""
