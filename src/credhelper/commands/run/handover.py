@@ -14,8 +14,6 @@ from credhelper import recording
 from credhelper.commands import audit
 from credhelper.commands.run import delivery, identity, interpreter, python
 
-compile("", "", "exec")  # makes the types of the syntax tree, once a process: now, in time to spare
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from credhelper.commands.run.planning import Plan

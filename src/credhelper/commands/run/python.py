@@ -15,17 +15,16 @@ from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from credhelper import loading
 from credhelper.commands import grants, messages
-from credhelper.commands.run import masking, workers
+from credhelper.commands.run import compiling, masking, workers
 from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SOURCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import CodeType, FrameType, ModuleType
+    from types import FrameType, ModuleType
     from typing import Final
 
 MODULE: Final = "module"
-_PYC_HEADER_BYTES: Final = 16
 
 
 class PythonScript:
@@ -154,7 +153,7 @@ def _run_file(script: PythonScript) -> None:
         _describe(main, name, script.form)
 
     def execute() -> None:
-        code = _code(script.source, name, script.form)
+        code = compiling.code(script.source, name, script.form)
         _stay_behind(name)
         # to run a script is what this is for; a debugger of it would go on at another line
         exec(code, main.__dict__), _stay_behind(name)  # type: ignore[func-returns-value] # noqa: S102
@@ -181,20 +180,6 @@ def _describe(main: ModuleType, name: str, form: str) -> None:
     main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
     kind = SourcelessFileLoader if form == COMPILED else SourceFileLoader
     main.__loader__ = kind("__main__", name)
-
-
-def _code(source: bytes, name: str, form: str) -> CodeType:
-    if form == COMPILED:
-        from _frozen_importlib_external import MAGIC_NUMBER
-
-        if not source.startswith(MAGIC_NUMBER):
-            raise RuntimeError("Bad magic number in .pyc file")
-        import marshal
-
-        compiled: CodeType = marshal.loads(source[_PYC_HEADER_BYTES:])  # noqa: S302 # as Python does
-        return compiled
-    _check_text(source, name)
-    return compile(source, name, "exec", flags=0, dont_inherit=True)
 
 
 def _run_module(name: str, arguments: list[str]) -> None:
@@ -224,7 +209,7 @@ def _run_application(script: PythonScript) -> None:
             place = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
             form = COMPILED if script.source.startswith(MAGIC_NUMBER) else SOURCE
             file = f"{place.rstrip('/')}/__main__.{'pyc' if form == COMPILED else 'py'}"
-            applications.from_directory(place, file, _code(script.source, file, form))
+            applications.from_directory(place, file, compiling.code(script.source, file, form))
         # what Python itself calls for them
         runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
 
@@ -256,28 +241,9 @@ def _as_python(execute: Callable[[], None]) -> None:
         raise
     except BaseException as error:
         own = error.__traceback__
-        while own and own.tb_frame.f_code.co_filename == __file__:
+        while own and own.tb_frame.f_code.co_filename in (__file__, compiling.__file__):
             own = own.tb_next
         masking.prune(own)
         hook = sys.excepthook  # the script's, if it has set one
         sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
         raise
-
-
-def _check_text(source: bytes, name: str) -> None:
-    """Refuses what Python refuses in a file, but not in bytes handed to ``compile``."""
-    nothing, zero, _ = source.partition(b"\0")
-    if zero:
-        line = nothing.count(b"\n") + 1
-        text = nothing.rpartition(b"\n")[2].decode("utf-8", "replace")
-        raise SyntaxError("source code cannot contain null bytes", (name, line, None, text))
-    try:
-        source.decode()
-    except UnicodeDecodeError as error:
-        if any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
-            return  # it is declared: compile() knows that
-        number = source.count(b"\n", 0, error.start) + 1
-        raise SyntaxError(
-            f"Non-UTF-8 code starting with '\\x{source[error.start]:02x}' in file {name} on line "
-            f"{number}, but no encoding declared; see https://peps.python.org/pep-0263/ for details"
-        ) from None
