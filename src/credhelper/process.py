@@ -39,24 +39,28 @@ class Process:
     the process ignores SIGCHLD. ``timed_out`` tells that the time limit ended it.
     """
 
-    __slots__ = ("_deadline", "_input", "_pid", "_pipes", "status", "stderr", "stdout", "timed_out")
+    __slots__ = (
+        *("status", "stderr", "stdout", "timed_out"),
+        *("_deadline", "_input", "_pid", "_pipes", "_time_limit"),
+    )
 
     def __init__(
         self,
         argv: list[str],
-        stdin: bytes,
+        stdin: bytes | None,
         environment: Mapping[str, str],
         time_limit: float,
     ) -> None:
         """Starts ``argv`` (an absolute path first); ``time_limit`` is in seconds.
 
-        Raises ``OSError`` where it cannot be started.
+        Without ``stdin``, it waits for what :meth:`give` is told. Raises ``OSError`` where it
+        cannot be started.
         """
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.status: int | None = None
         self.timed_out = False
-        self._input = memoryview(stdin)
+        self._input = memoryview(b"")
         self._pipes: dict[int, bytearray | None] = {}
         theirs: list[int] = []
         try:
@@ -81,7 +85,14 @@ class Process:
         finally:
             for end in theirs:
                 posix.close(end)
-        self._deadline = time.monotonic() + time_limit
+        self._time_limit = time_limit
+        if stdin is not None:
+            self.give(stdin)
+
+    def give(self, stdin: bytes) -> None:
+        """Its input, and the end of it; the time limit begins."""
+        self._input = memoryview(stdin)
+        self._deadline = time.monotonic() + self._time_limit
         self._write(next(iter(self._pipes)))  # most inputs fit in the pipe: gone at once
 
     @property

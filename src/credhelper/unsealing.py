@@ -8,6 +8,7 @@ refuses becomes a typed error (see ``refusals``).
 from __future__ import annotations
 
 import errno
+import posix
 
 from credhelper import envelope, hostkey
 from credhelper.errors import (
@@ -23,7 +24,7 @@ from credhelper.process import Process, wait_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Final
 
 SYSTEMD_CREDS: Final = "/usr/bin/systemd-creds"
@@ -37,6 +38,7 @@ TIME_LIMIT_SECONDS: Final = 90.0  # for one credential: slow TPMs take seconds, 
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8"}
 _FORBIDDEN: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, -1)  # -1: sudo's noexec
 _SIDE_BY_SIDE: Final = 16
+_PLENTY_OF_DESCRIPTORS: Final = 1024
 
 
 class Unsealing:
@@ -49,7 +51,7 @@ class Unsealing:
 
     def __init__(
         self,
-        blobs: Mapping[str, bytes],
+        blobs: Mapping[str, bytes] | None = None,
         *,
         allow_null: bool = False,
         tpm2_device: str = "",
@@ -59,14 +61,36 @@ class Unsealing:
     ) -> None:
         """Starts as many as may run side by side; ``under`` stands for each one's own name."""
         self._under = under
+        self._allow_null = allow_null
         self._results: dict[str, bytes | CredentialError] = {}
+        self._expecting: dict[str, Process] = {}
         self._running: dict[Process, str] = {}
         self._lanes = (_Lane(_SIDE_BY_SIDE), _Lane(1))
-        self._order = list(blobs)
+        self._order: list[str] = []
         self._argv = ["decrypt", "--newline=no"]
         self._argv += [f"--tpm2-device={tpm2_device}"] if tpm2_device else []
         self._argv += [f"--tpm2-signature={tpm2_signature}"] if tpm2_signature else []
         self._argv += [f"--timestamp={timestamp}"] if timestamp else []
+        if blobs:
+            self.unseal(blobs)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Starts systemd-creds for some of ``names``, to wait for what there is to unseal.
+
+        Its own start takes it longer than the rest. It gets nothing but the name.
+        """
+        if posix.sysconf("SC_OPEN_MAX") < _PLENTY_OF_DESCRIPTORS:
+            return
+        try:
+            for name in names:
+                if len(self._expecting) < _SIDE_BY_SIDE and name not in self._expecting:
+                    self._expecting[name] = start(self._words(name), None)
+        except CredentialError:  # to be told once there is something to unseal
+            self._expect_none()
+
+    def unseal(self, blobs: Mapping[str, bytes]) -> None:
+        """Has ``blobs`` unsealed, once."""
+        self._order = list(blobs)
         host_key_is_foreign: bool | None = None
         for name, blob in blobs.items():
             try:
@@ -77,13 +101,14 @@ class Unsealing:
                 self._results[name] = refusals.damaged(error, name)
                 continue
             if bound is envelope.NULL:
-                if not allow_null:
+                if not self._allow_null:
                     self._results[name] = refusal(
                         "null key, but that's not allowed", name, DecryptionFailed
                     )
                     continue
                 if "--allow-null" not in self._argv and version() >= 256:
                     self._argv.append("--allow-null")
+                    self._expect_none()
             elif bound.uses_host_key:
                 if host_key_is_foreign is None:
                     host_key_is_foreign = hostkey.is_foreign()
@@ -122,19 +147,29 @@ class Unsealing:
         for process in self._running:
             process.kill()
         self._running.clear()
+        self._expect_none()
+
+    def _expect_none(self) -> None:
+        for process in self._expecting.values():
+            process.kill()
+        self._expecting.clear()
+
+    def _words(self, name: str) -> list[str]:
+        return [*self._argv, f"--name={self._under or name}", "-", "-"]
 
     def _start(self) -> None:
         for lane in self._lanes:
             while lane.waiting and len(lane.running) < lane.width:
                 name, blob = lane.waiting.pop(0)
                 try:
-                    process = start([*self._argv, f"--name={self._under or name}", "-", "-"], blob)
+                    process = self._expecting.pop(name, None) or start(self._words(name), None)
                 except CredentialError as error:
                     if self._running:  # few descriptors or processes: one after the other then
                         lane.waiting.insert(0, (name, blob))
                         return
                     self._results[name] = error
                 else:
+                    process.give(blob)
                     lane.running.add(process)
                     self._running[process] = name
 
@@ -160,8 +195,11 @@ def version() -> int:
     return int(words[1])
 
 
-def start(argv: list[str], stdin: bytes) -> Process:
-    """systemd-creds with ``argv``; raises :class:`SystemdMissing` or :class:`StoreFailed`."""
+def start(argv: list[str], stdin: bytes | None) -> Process:
+    """systemd-creds with ``argv``; without ``stdin``, it waits for that (see ``process``).
+
+    Raises :class:`SystemdMissing` or :class:`StoreFailed`.
+    """
     try:
         return Process([SYSTEMD_CREDS, *argv], stdin, _ENVIRONMENT, TIME_LIMIT_SECONDS)
     except FileNotFoundError:

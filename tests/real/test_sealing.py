@@ -171,6 +171,30 @@ def test_what_is_called_off_ends_at_once(stand_in: Callable[[str], None], blob: 
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_what_is_expected_reads_nothing_before_there_is_something_to_unseal(
+    stand_in: Callable[[str], None], scratch: Path, blob: bytes
+) -> None:
+    stand_in(f"cat > {scratch}/$$")
+    before = os.listdir("/proc/self/fd")
+    waiting = unsealing.Unsealing()
+    waiting.expect(["my_api_key", "not_wanted", "my_api_key"])
+    waiting.unseal({"my_api_key": blob})
+    waiting.results()
+    assert sorted(path.read_bytes() for path in scratch.glob("[0-9]*")) in ([blob], [b"", blob])
+    assert os.listdir("/proc/self/fd") == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_more_expected_than_run_side_by_side() -> None:
+    blobs = {f"key_{n}": sealing.seal(f"key_{n}", b"%d" % n) for n in range(20)}
+    waiting = unsealing.Unsealing()
+    waiting.expect(blobs)
+    waiting.unseal(blobs)
+    values = {name: name.removeprefix("key_").encode() for name in blobs}
+    assert waiting.results() == values
+
+
 # ---- what the real one does not do when asked: stand-ins ----
 
 

@@ -42,6 +42,15 @@ def test_status_and_complaints_are_told() -> None:
     assert ended(shell("kill -9 $$")).status == -9
 
 
+def test_input_may_come_later() -> None:
+    data = bytes(1 << 20)
+    process = Process(["/bin/cat"], None, ENVIRONMENT, 60)
+    other = ended(shell("echo here"))
+    assert (bytes(other.stdout), process.running) == (b"here\n", True)
+    process.give(data)
+    assert bytes(ended(process).stdout) == data
+
+
 def test_complaints_without_end_are_cut() -> None:
     process = ended(shell("head -c 3000000 /dev/zero >&2; echo done"))
     assert bytes(process.stdout) == b"done\n"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """``credhelper-decrypt-run``: decrypts what a script needs into memory, and becomes the script.
 
-The story, top to bottom: take the process back from its caller; open the script once and see who
-could have written it; start every decryption; do the rest of start-up meanwhile; write the journal;
-hand the values over; become the script.
+The story, top to bottom: take the process back from its caller; start systemd-creds, which waits
+for what it is to decrypt; open the script once and see who could have written it; see whether it
+may have what it asks for; have that decrypted, and do the rest of start-up meanwhile; write the
+journal; hand the values over; become the script.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 import sys
 
 from credhelper import store
-from credhelper.commands import grants, messages, metadata, trust
-from credhelper.commands.run import hardening, identity, options, target
+from credhelper.commands import messages
+from credhelper.commands.run import hardening, options
 from credhelper.commands.run.options import Options
 from credhelper.errors import (
     CredentialError,
@@ -46,27 +47,35 @@ def main() -> None:
         if chosen.help or chosen.version:
             _tell(chosen)
         hardening.apply()
+        unsealing = Unsealing(allow_null=chosen.allow_null)
+        try:
+            unsealing.expect([*chosen.credentials, *chosen.environment.values()])
+            # what is not needed to get here, while systemd-creds starts
+            from credhelper.commands import metadata, trust
+            from credhelper.commands.run import identity, target
 
-        invoking = identity.invoking_uid(os.environ)
-        owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
-        for_another = chosen.root_owned and invoking != 0
-        target.resolve(chosen, path_alone=for_another)
-        if for_another and not chosen.keep_directory:
-            hardening.leave_directory(chosen)
-        opened = target.open_script(chosen, owners)
-        declared = metadata.declared(opened.text)
-        chosen.mask_children |= declared.masks_children
-        variables = declared.environment | chosen.environment
-        names = [*declared.credentials, *chosen.credentials, *variables.values()]
+            invoking = identity.invoking_uid(os.environ)
+            owners = trust.ROOT_ALONE if chosen.root_owned else frozenset({0, invoking})
+            for_another = chosen.root_owned and invoking != 0
+            target.resolve(chosen, path_alone=for_another)
+            if for_another and not chosen.keep_directory:
+                hardening.leave_directory(chosen)
+            opened = target.open_script(chosen, owners)
+            declared = metadata.declared(opened.text)
+            chosen.mask_children |= declared.masks_children
+            variables = declared.environment | chosen.environment
+            names = [*declared.credentials, *chosen.credentials, *variables.values()]
+            unsealing.expect(names)
+            from credhelper.commands import grants
 
-        def allowed(name: str) -> None:
-            grants.check(name, opened.real, invoking, chosen.python)
+            def allowed(name: str) -> None:
+                grants.check(name, opened.real, invoking, chosen.python)
 
-        given, blobs, failed = _found(dict.fromkeys(names), allowed)
-        if failed and not chosen.dry_run:
-            raise _first(failed, variables)
-        unsealing = Unsealing(blobs, allow_null=chosen.allow_null)
-        try:  # what is not needed to get here, while systemd-creds runs
+            given, blobs, failed = _found(dict.fromkeys(names), allowed)
+            if failed and not chosen.dry_run:
+                raise _first(failed, variables)
+            unsealing.unseal(blobs)
+            # the same while it decrypts
             from credhelper.commands.run import handover, interpreter, planning
 
             plan = planning.plan(
@@ -176,6 +185,7 @@ def _as_ours(error: BaseException) -> CredentialError:
 
 def _fail(error: CredentialError, chosen: Options) -> NoReturn:
     from credhelper.commands import audit
+    from credhelper.commands.run import identity
 
     if isinstance(error, Untrusted) and error.moved:
         error.hint += f" && {options.with_script(sys.argv[1:], chosen, error.moved)}"
