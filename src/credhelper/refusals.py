@@ -23,6 +23,7 @@ from credhelper.errors import (
     SystemdMissing,
     TPMLockedOut,
     TPMUnavailable,
+    UsageError,
     WrongMachine,
 )
 from credhelper.name import quoted
@@ -77,12 +78,12 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
     ),
     (
         "Failed to parse --not-after",
-        EncryptionFailed,
+        UsageError,
         "cannot be given that time to expire",
         "write --not-after= as in systemd.time(7), such as +90d or 2030-01-31",
     ),
-    ("parse PCR", EncryptionFailed, *_BAD_PCRS),
-    ("PCR number out of range", EncryptionFailed, *_BAD_PCRS),
+    ("parse PCR", UsageError, *_BAD_PCRS),
+    ("PCR number out of range", UsageError, *_BAD_PCRS),
     (
         "scoped to",
         DecryptionFailed,

@@ -584,10 +584,10 @@ def test_a_credential_that_cannot_be_unsealed_is_a_finding(
     assert "credhelper: error: not searched for: credential damaged " in finished.err
 
 
-def test_what_is_not_there_is_a_usage_error(credhelper: Runs, sealed: Callable[..., Path]) -> None:
+def test_what_is_not_there_is_a_failure(credhelper: Runs, sealed: Callable[..., Path]) -> None:
     sealed("my_api_key", KEY)
     finished = credhelper("leaks", "/nowhere")
-    assert finished.status == 2
+    assert finished.status == 1
     assert finished.err.startswith("credhelper: error: /nowhere: no such file or directory\n")
 
 
@@ -684,7 +684,7 @@ def test_after_the_steps_advised_a_search_is_clean(
     commands = [line.split() for line in before.out.splitlines() if line[:9] == "     sudo"]
     assert commands[1] == ["sudo", "credhelper", "leaks", "--rewrite", str(repository)]
     refused = credhelper(*commands[1][2:])
-    assert refused.status == 2
+    assert refused.status == 1
     assert "rewriting history has to be confirmed" in refused.err
     rewritten = credhelper(*commands[1][2:], "--yes")
     assert (rewritten.status, rewritten.err) == (0, "")
@@ -748,7 +748,7 @@ def test_what_a_baseline_has_is_left_out(
     assert "/new:1" in finished.out
     assert "/known:1" not in finished.out
     (scratch / "known.json").write_text('{"hits": [{"path": "x"}]}')
-    assert credhelper(*options).status == 2
+    assert credhelper(*options).status == 1
 
 
 def test_nothing_found_in_a_part_is_not_clean(

@@ -37,7 +37,7 @@ def test_without_a_terminal_yes_has_to_be_said(
 ) -> None:
     path = sealed("my_api_key", "x")
     finished = credhelper("remove", "my_api_key", input="y\n")
-    assert finished.status == 2
+    assert finished.status == 1
     assert finished.err.splitlines() == [
         "credhelper: error: removing without a terminal to ask on",
         "credhelper: hint: give --yes",

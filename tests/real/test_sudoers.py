@@ -207,7 +207,7 @@ def test_there_has_to_be_a_directory(credhelper: Runs, report: str) -> None:
 def test_a_name_that_nobody_has_is_refused(credhelper: Runs, report: str, who: str) -> None:
     kind = who[2:]
     finished = credhelper("sudoers", report, who, "nobody-has-this", "--install")
-    assert finished.status == 2
+    assert finished.status == 1
     assert finished.err == (
         f"credhelper: error: there is no {kind} nobody-has-this\n"
         f"credhelper: hint: see getent {'passwd' if kind == 'user' else 'group'}\n"

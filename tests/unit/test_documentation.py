@@ -122,26 +122,21 @@ def test_the_page_shows_the_options_of_the_runner() -> None:
     assert all(flag in runner.help_text() for flag in known)
 
 
-@pytest.mark.parametrize(
-    ("name", "codes"),
-    [
-        (
-            "credhelper.8",
-            {0, errors.CredentialError.exit_code, errors.UsageError.exit_code, 3, 130},
-        ),
-        (
-            "credhelper-decrypt-run.8",
-            {e.exit_code for e in (errors.RunnerFailed, errors.Untrusted, errors.ScriptNotFound)},
-        ),
-    ],
-)
-def test_the_pages_show_the_exit_statuses(name: str, codes: set[int]) -> None:
-    text = section(page(name), "EXIT STATUS")
-    assert {int(code) for code in re.findall(r"^\.It (\d+)$", text, re.MULTILINE)} == codes
+def test_one_page_has_the_rule_of_exit_statuses_and_the_others_name_it() -> None:
+    text = section(page("credhelper.8"), "EXIT STATUS")
+    given = {errors.CredentialError, errors.UsageError, errors.RunnerFailed, errors.Untrusted}
+    codes = {0, 3, 128, *(error.exit_code for error in given | {errors.ScriptNotFound})}
+    assert {int(code) for code in re.findall(r"^\.It (\d+)", text, re.MULTILINE)} == codes
+    other = section(page("credhelper-decrypt-run.8"), "EXIT STATUS")
+    assert ".Xr credhelper 8" in other
+    assert ".It" not in other
 
 
 def test_help_shows_the_exit_statuses() -> None:
-    assert "exit status: 0 done, 1 refused or failed, 2 usage" in build_parser().format_help()
+    assert (
+        "exit status: 0 done, 1 refused or failed, 2 wrong command line"
+        in build_parser().format_help()
+    )
     assert re.findall(r"\b12\d\b", runner.help_text()) == ["125", "126", "127"]
 
 

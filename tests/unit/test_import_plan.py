@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credhelper.commands import dotenv_import, metadata
-from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
+from credhelper.errors import CredentialError, InvalidValue
 
 FILE = b"""\
 # what the reports need
@@ -41,7 +41,7 @@ def test_selected_by_variable_or_by_credential(selected: str) -> None:
 
 
 def test_selecting_what_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageError, match="the file has no 'NOPE'"):
+    with pytest.raises(InvalidValue, match="the file has no 'NOPE'"):
         dotenv_import.plan(FILE, ["GITHUB_TOKEN", "NOPE"])
 
 
@@ -88,12 +88,12 @@ def test_what_cannot_be_read_is_refused_by_its_line(source: bytes, line: int) ->
 
 
 def test_what_can_be_no_name_is_refused_by_its_line() -> None:
-    with pytest.raises(InvalidName, match="line 2: credential name 'my key' holds ' '"):
+    with pytest.raises(InvalidValue, match="line 2: credential name 'my key' holds ' '"):
         dotenv_import.plan(b"A=1\n'my key'=2\n")
 
 
 def test_two_variables_for_one_name_are_refused() -> None:
-    with pytest.raises(InvalidName, match="Key and KEY would both be the credential key"):
+    with pytest.raises(InvalidValue, match="Key and KEY would both be the credential key"):
         dotenv_import.plan(b"Key=1\nKEY=2\n")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import mistakes
 from credhelper.commands import placing
-from credhelper.errors import CredentialError, InvalidValue, UsageError
+from credhelper.errors import CredentialError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -34,13 +34,13 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def checked(text: str | None) -> str | None:
     """``text``, if it is one line that may stand in the clear; None stays None.
 
-    Raises :class:`UsageError`, and :class:`InvalidValue` for what looks like a value.
+    Raises :class:`UsageError`, also for what looks like a value.
     """
     if text is None:
         return None
     if any(map(_is_secret, text.split())):
         reason = "a description is plain text, and this looks like a value"
-        raise InvalidValue(reason, mistakes.REISSUE)
+        raise UsageError(reason, mistakes.REISSUE)
     if not text.isprintable() or len(text) > MAXIMUM_CHARACTERS:
         raise UsageError(
             "a description is one line of text", f"of {MAXIMUM_CHARACTERS} characters at most"

@@ -14,7 +14,7 @@ from dotenv.parser import parse_stream
 
 from credhelper import mistakes
 from credhelper.commands import metadata, ordinary
-from credhelper.errors import CredentialError, InvalidName, InvalidValue, UsageError
+from credhelper.errors import CredentialError, InvalidValue
 from credhelper.name import NewName, shown
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = 
 
     With ``only_secrets``, what is a setting and not selected is left out.
 
-    Raises :class:`InvalidValue` for what python-dotenv cannot read, for an empty selected value
-    and where nothing is left, :class:`InvalidName` for a variable that cannot be a credential,
-    and :class:`UsageError` for what is selected but not there.
+    Raises :class:`InvalidValue` for what python-dotenv cannot read, for an empty selected value,
+    where nothing is left, for a variable that cannot be a credential and for what is selected but
+    not there.
     """
     items: dict[str, Item] = {}
     notes: list[str] = []
@@ -106,12 +106,12 @@ def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = 
     return Plan(tuple(items.values()), tuple(notes), leaves_values, *left_out)
 
 
-def _not_there(selected: Sequence[str], variables: Collection[str]) -> UsageError:
+def _not_there(selected: Sequence[str], variables: Collection[str]) -> InvalidValue:
     meant = [mistakes.closest(name, variables) for name in selected]
     hint = "--select takes names of variables, or of the credentials that they become"
     if all(meant):
         hint = f"did you mean --select {','.join(meant)}?"
-    return UsageError(f"the file has no {', '.join(map(shown, selected))}", hint)
+    return InvalidValue(f"the file has no {', '.join(map(shown, selected))}", hint)
 
 
 def _nothing_left(settings: Collection[str], references: Collection[str]) -> InvalidValue:
@@ -177,14 +177,14 @@ def _name(variable: str, line: int) -> NewName:
     try:
         return NewName(variable.lower())
     except CredentialError as error:
-        raise InvalidName(f"line {line}: {error.problem}", error.hint) from None
+        raise InvalidValue(f"line {line}: {error.problem}", error.hint) from None
 
 
 def _refuse_twins(items: Collection[Item]) -> None:
     seen: dict[str, Item] = {}
     for item in items:
         if twin := seen.get(item.name):
-            raise InvalidName(
+            raise InvalidValue(
                 f"{twin.variable} and {item.variable} would both be the credential {item.name}",
                 "rename one of them in the file, or leave it out with --select",
             )

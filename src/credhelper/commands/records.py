@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -91,12 +92,24 @@ def _entries(since: str, newest: int) -> list[dict[str, object]]:
     if found.returncode:
         reason = found.stderr.decode("ascii", "replace").strip()
         if since and "timestamp" in reason:
-            raise UsageError(
-                f"--since: {reason}",
-                "write it as in systemd.time(7), such as --since=-1d or --since=today",
-            )
+            raise _no_time(reason)
         raise CredentialError(f"journalctl failed: {reason}", "see journalctl(1)")
     return [json.loads(line) for line in found.stdout.splitlines()]
+
+
+def require_time(since: str) -> None:
+    """Raises :class:`UsageError` where ``since`` is no time of systemd.time(7)."""
+    with suppress(OSError):  # said by who reads the journal
+        asked = program.run(_JOURNALCTL, "--quiet", "--lines=0", f"--since={since}")
+        reason = asked.stderr.decode("ascii", "replace").strip()
+        if asked.returncode and "timestamp" in reason:
+            raise _no_time(reason)
+
+
+def _no_time(reason: str) -> UsageError:
+    return UsageError(
+        f"--since: {reason}", "write it as in systemd.time(7), such as --since=-1d or --since=today"
+    )
 
 
 def _record(entry: dict[str, object]) -> Record:

@@ -22,17 +22,20 @@ _NOT_STARTED: Final = 126
 def words(command: str) -> list[str]:
     """The ``command`` as its program's path and its arguments; no shell reads it.
 
-    Raises :class:`UsageError` for what cannot be split or found.
+    Raises :class:`UsageError` for what cannot be split, :class:`CredentialError` for a program
+    that is not there.
     """
     try:
         split = shlex.split(command)
     except ValueError as error:
         raise UsageError(f"--test: {str(error).lower()}", "quote it as in a shell") from None
-    program = shutil.which(split[0]) if split else None
+    if not split:
+        raise UsageError("--test takes a command", "leave it out, or name a program")
+    program = shutil.which(split[0])
     if not program:
-        meant = mistakes.closest_program(split[0], os.defpath) if split else ""
+        meant = mistakes.closest_program(split[0], os.defpath)
         hint = f"did you mean {meant}?" if meant else "give its path"
-        raise UsageError("--test: there is no such program", hint)
+        raise CredentialError("--test: there is no such program", hint)
     return [os.path.abspath(program), *split[1:]]
 
 

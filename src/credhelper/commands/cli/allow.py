@@ -97,13 +97,13 @@ def root_owned(path: str) -> str:
 def _with(there: list[Grant], script: str, group: str) -> list[Grant]:
     if not script.isprintable():
         raise CredentialError(f"{script!a} cannot be named here", "give the script another name")
+    if " " in group:
+        raise UsageError(f"the group {group!a} cannot be named here", "take another")
     if group:
         try:
             grp.getgrnam(group)
         except KeyError:
             raise meant.unknown("group", group) from None
-        if " " in group:
-            raise CredentialError(f"the group {group!a} cannot be named here", "take another")
     new = Grant(script, group)
     return [*there, *([] if new.line in [grant.line for grant in there] else [new])]
 

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from typing import TYPE_CHECKING
 
 from credhelper.commands import lock, messages, units
+from credhelper.commands.cli import meant
 from credhelper.commands.directory import Change
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from credhelper.commands.source import Source
@@ -21,7 +22,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=_seconds,
+        type=meant.quantity("seconds", "--wait=30"),
         default=lock.WAIT_SECONDS,
         help="how long to wait for another command that changes the store (default: %(default)g)",
     )
@@ -57,13 +58,3 @@ def tell_units(name: str, *, restart: bool) -> None:
     messages.note(
         f"loaded by {', '.join(loading)}, with the old value until then", shlex.join(words)
     )
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError("takes a number of seconds, such as --wait=30")
-    return seconds

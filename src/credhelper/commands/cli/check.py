@@ -20,8 +20,8 @@ from credhelper.commands.check import (
     sudoers,
 )
 from credhelper.commands.check.finding import Area, Finding, Severity
-from credhelper.commands.cli import findings, terminal
-from credhelper.errors import SystemdMissing, UsageError
+from credhelper.commands.cli import findings, meant, terminal
+from credhelper.errors import SystemdMissing
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--fix", action="store_true", help="mend owners and modes of the store, remove leftovers"
     )
     parser.add_argument(
-        "--max-age", metavar="DAYS", type=float, help="no value may be older than this"
+        "--max-age",
+        metavar="DAYS",
+        type=meant.quantity("days", "--max-age=90"),
+        help="no value may be older than this",
     )
     parser.add_argument("--allow-null", action="store_true", help="let the null key pass")
 
@@ -87,8 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _asked(arguments: argparse.Namespace) -> _Asked:
-    if arguments.max_age is not None and not 0 <= arguments.max_age < float("inf"):
-        raise UsageError("--max-age takes a number of days", "such as --max-age 90")
     paths = [s for s in arguments.subjects if "/" in s or os.path.exists(s)]
     names = [s for s in arguments.subjects if s not in paths]
     return _Asked(tuple(names), tuple(paths), arguments.max_age, arguments.allow_null)

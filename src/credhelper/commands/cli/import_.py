@@ -15,11 +15,11 @@ from credhelper.errors import (
     CredentialError,
     CredentialExists,
     HostKeyMissing,
+    InvalidValue,
     NotPermitted,
     SealingTimeout,
     StoreFailed,
     TPMLockedOut,
-    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
     piped = stream.read(arguments.file)
     source = Source(arguments.file) if piped is None else None
     if arguments.delete_source and not source:
-        raise UsageError("--delete-source goes with a file", "leave it out: a pipe leaves nothing")
+        raise stream.no_file(arguments.file)
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
     content = source.value if source else piped or b""
     plan = dotenv_import.plan(content, selected, only_secrets=not arguments.all)
     _note(plan)
     if arguments.delete_source and plan.leaves_values:
-        raise UsageError(
+        raise InvalidValue(
             "--delete-source would lose the values that are left out",
             "import the whole file with --all, or remove it by hand",
         )

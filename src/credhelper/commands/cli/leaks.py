@@ -9,9 +9,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import messages, retired
-from credhelper.commands.cli import leaks_values, terminal
-from credhelper.errors import CredentialError, CredentialNotFound, UsageError
+from credhelper.commands import messages, records, retired
+from credhelper.commands.cli import leaks_values, meant, terminal
+from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -58,7 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--max-age",
-        type=float,
+        type=meant.quantity("days", "--max-age=90"),
         default=retired.MAXIMUM_AGE_DAYS,
         metavar="DAYS",
         help="drop values that were replaced longer ago than that (default: 180)",
@@ -81,6 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     from credhelper.commands.leaks.matching import matcher
     from credhelper.commands.leaks.search import search
 
+    for option, given in (("area", arguments.area), ("since", arguments.since)):
+        if given is not None and not arguments.machine:
+            raise UsageError(f"--{option} goes with --machine", "give both, or leave it out")
     if arguments.rewrite and (arguments.staged or arguments.json or arguments.baseline):
         raise UsageError("--rewrite goes with no other option but --select and --yes", "")
     baseline = _baseline(arguments.baseline)
@@ -101,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             report = search(paths, sought, watch.show, only_staged=arguments.staged)
     except OSError as error:
         absent = sought.shown(os.fsencode(error.filename or ""))[0]
-        raise UsageError(
+        raise CredentialError(
             f"{absent}: {(error.strerror or '').lower()}", "name a tree that is there"
         ) from None
     finally:
@@ -128,6 +131,8 @@ def _machine(arguments: argparse.Namespace, matcher: Matcher, watch: _Watch) -> 
     for name in names:
         if name not in known:
             raise UsageError(f"there is no area {name}", f"one of: {', '.join(known)}")
+    if arguments.since:
+        records.require_time(arguments.since)
     if arguments.path or arguments.staged or arguments.rewrite:
         raise UsageError("--machine goes without PATH, --staged and --rewrite", "")
     under_way = begun(matcher, watch.show)
@@ -181,9 +186,9 @@ def _baseline(path: str | None) -> dict[str, object] | None:
         with open(path, encoding="utf-8") as file:
             data: dict[str, object] = json.load(file)
     except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or '').lower()}", _BASELINE) from None
+        raise CredentialError(f"{path}: {(error.strerror or '').lower()}", _BASELINE) from None
     except ValueError:
-        raise UsageError(f"{path} is not JSON", _BASELINE) from None
+        raise InvalidValue(f"{path} is not JSON", _BASELINE) from None
     return data
 
 
@@ -194,7 +199,7 @@ def _leave_out(report: Report, baseline: dict[str, object], path: str) -> None:
     try:
         report.leave_out(baseline)
     except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{path} is not the output of leaks --json", _BASELINE) from None
+        raise InvalidValue(f"{path} is not the output of leaks --json", _BASELINE) from None
 
 
 def _print(lines: list[Line]) -> None:

@@ -11,7 +11,7 @@ from credhelper.commands.cli import terminal
 from credhelper.commands.leaks import advice, rewrite
 from credhelper.commands.leaks.git import Patience
 from credhelper.commands.leaks.repository import opened
-from credhelper.errors import CredentialError, UsageError
+from credhelper.errors import CredentialError
 
 if TYPE_CHECKING:
     from credhelper.commands.leaks.findings import Report
@@ -25,7 +25,9 @@ def run(report: Report, matcher: Matcher, *, sure: bool) -> int:
         messages.note("nothing to rewrite: no history has a value")
         return 1 if report.hits else 0
     if not sure and not os.isatty(0):
-        raise UsageError("rewriting history has to be confirmed", "at a terminal, or with --yes")
+        raise CredentialError(
+            "rewriting history has to be confirmed", "at a terminal, or with --yes"
+        )
     status = 0
     for path in sorted({hit.repository for hit in past}):
         user = advice.user_name(report.workplaces[path].owner)

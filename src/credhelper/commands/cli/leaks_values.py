@@ -12,7 +12,7 @@ from credhelper import sealing, store, unsealing
 from credhelper.commands import inventory, retired
 from credhelper.commands.cli import terminal
 from credhelper.commands.source import Source
-from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue, UsageError
+from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue
 
 if TYPE_CHECKING:
     import argparse
@@ -85,7 +85,7 @@ def _given(source: str) -> bytes:
     if source == "-":
         data = sys.stdin.buffer.read(unsealing.MAXIMUM_VALUE_BYTES + 1)
         if len(data) > unsealing.MAXIMUM_VALUE_BYTES:
-            raise UsageError("the value on standard input is too long", "1 MiB at most")
+            raise InvalidValue("the value on standard input is too long", "1 MiB at most")
     else:
         data = Source(source).value
     if not data.rstrip(b"\r\n"):

@@ -32,8 +32,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Show the credentials: how each is bound, how long ago its value was given, "
         "when and by which script it was last used, and its problems.",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--names", action="store_true", help="print the names, one a line")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--names", action="store_true", help="print the names, one a line")
     parser.add_argument(
         "--verify", action="store_true", help="also unseal each: expiry, names, keys"
     )

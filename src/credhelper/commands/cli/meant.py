@@ -6,6 +6,7 @@ What may be a value is not repeated.
 
 from __future__ import annotations
 
+import argparse
 import grp
 import os
 import pwd
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import mistakes
 from credhelper.commands.cli import terminal
-from credhelper.errors import UsageError
+from credhelper.errors import CredentialError, UsageError
 from credhelper.name import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 # what takes a value, and never on its command line
 TAKES_VALUE: Final = frozenset({"add", "put", "rotate"})
@@ -153,14 +154,29 @@ def needs_root(arguments: Sequence[str]) -> str:
     return terminal.command(["sudo", "credhelper", *arguments])
 
 
-def unknown(kind: str, name: str) -> UsageError:
+def quantity(unit: str, example: str) -> Callable[[str], float]:
+    """What argparse reads a number of ``unit`` with: 0 or more; ``example`` is in its error."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise argparse.ArgumentTypeError(f"takes a number of {unit}, such as {example}")
+        return number
+
+    return parse
+
+
+def unknown(kind: str, name: str) -> CredentialError:
     """The error for a ``group`` or a ``user`` that there is not."""
     is_group = kind == "group"
     known = [entry[0] for entry in (grp.getgrall() if is_group else pwd.getpwall())]
     meant = mistakes.closest(name, known)
     see = f"see getent {'group' if is_group else 'passwd'}"
     hint = f"did you mean --{kind} {meant}? {see}" if meant else see
-    return UsageError(f"there is no {kind} {name}", hint)
+    return CredentialError(f"there is no {kind} {name}", hint)
 
 
 def _option(given: str, options: Sequence[str]) -> str:

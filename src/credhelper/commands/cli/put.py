@@ -21,6 +21,7 @@ from credhelper.errors import (
     CredentialExists,
     CredentialExpired,
     DamagedCredential,
+    InvalidName,
     InvalidValue,
     NameMismatch,
     PCRsChanged,
@@ -134,7 +135,10 @@ def _read_set(arguments: argparse.Namespace) -> dict[CredentialName, bytes]:
         ) from None
     if empty := [name for name, text in data.items() if not text]:
         raise InvalidValue(f"the value of {empty[0]} is empty", "nothing has changed")
-    return {_name(name): text.encode("utf-8", "surrogateescape") for name, text in data.items()}
+    try:
+        return {_name(name): text.encode("utf-8", "surrogateescape") for name, text in data.items()}
+    except InvalidName as error:  # of what was read, not of the command line
+        raise InvalidValue(error.reason, error.hint, error.subject) from None
 
 
 def _name(text: str) -> CredentialName:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credhelper import store
 from credhelper.commands import audit, descriptions, installing, messages, records, retired
 from credhelper.commands.cli import changing, terminal
-from credhelper.errors import UsageError
+from credhelper.errors import CredentialError, UsageError
 from credhelper.name import shown
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise store.missing([name], store.WRITTEN, wanted=False)
     if not arguments.yes:
         if not sys.stdin.isatty():
-            raise UsageError("removing without a terminal to ask on", "give --yes")
+            raise CredentialError("removing without a terminal to ask on", "give --yes")
         use = records.last_uses().get(name)
         used = f"last used {terminal.last_use(use)}; its" if use else "Its"
         question = f"Remove {name}? {used[0].upper()}{used[1:]} value cannot be had back."

@@ -84,8 +84,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "report", help="one table of many hosts' credentials", description=_DESCRIPTION
     )
     parser.add_argument("facts", metavar="FACTS", help="the facts' file, - for standard input")
-    parser.add_argument("--html", metavar="PATH", help="write a page that sorts, in place of text")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--html", metavar="PATH", help="write a page that sorts, in place of text")
+    form.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:

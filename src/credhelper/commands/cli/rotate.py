@@ -35,7 +35,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--test",
         metavar="COMMAND",
-        default="",
         help="a command that gets the new value first; unless it ends with 0, the old one stays",
     )
     parser.add_argument(
@@ -46,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Seals and replaces; raises what keeps it from that."""
     name = CredentialName(arguments.name)
-    test = trial.words(arguments.test) if arguments.test else []
+    test = trial.words(arguments.test) if arguments.test is not None else []
     old = store.read_written(name)
     was = _label(old.blob)
     bound = binding.chosen(arguments)

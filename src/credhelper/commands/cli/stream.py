@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Final
 
-from credhelper.errors import InvalidValue
+from credhelper.errors import CredentialError, InvalidValue, UsageError
 from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 _STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -31,6 +31,12 @@ def read(path: str) -> bytes | None:
         return _fifo(path)
     except OSError:  # said by who reads it as a file
         return None
+
+
+def no_file(path: str) -> CredentialError:
+    """The error for ``path``, a pipe, that is to be removed once it is read."""
+    kind = UsageError if path in _STANDARD_INPUT else InvalidValue
+    return kind("--delete-source goes with a file", "leave it out: a pipe leaves nothing")
 
 
 def standard_input() -> bytes:

@@ -146,7 +146,7 @@ def _install(grant: Grant, text: str) -> None:
 
 
 def _require_known(grant: Grant) -> None:
-    """Raises UsageError for a name that nobody has: sudo would say nothing and grant nothing."""
+    """Raises CredentialError for a name that nobody has: sudo would silently grant nothing."""
     with suppress(KeyError):
         if not (grant.group or grant.user).startswith("#"):
             grp.getgrnam(grant.group) if grant.group else pwd.getpwnam(grant.user)

@@ -25,7 +25,7 @@ examples:
   sudo credhelper rotate my_api_key
   sudo credhelper list
 
-exit status: 0 done, 1 refused or failed, 2 usage. See credhelper(8)."""
+exit status: 0 done, 1 refused or failed, 2 wrong command line. See credhelper(8)."""
 
 
 class _Parser(argparse.ArgumentParser):

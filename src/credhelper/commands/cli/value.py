@@ -45,9 +45,7 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
     if arguments.from_file and (piped := stream.read(arguments.from_file)) is not None:
         value, exact = piped, True
         if arguments.delete_source:
-            raise UsageError(
-                "--delete-source goes with a file", "leave it out: a pipe leaves nothing"
-            )
+            raise stream.no_file(arguments.from_file)
     elif arguments.from_file:
         source = Source(arguments.from_file)
         value, exact = source.value, True
