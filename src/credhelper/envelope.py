@@ -121,7 +121,7 @@ def tpm2_pcrs(blob: bytes) -> str:
 
 
 def signed_pcrs(blob: bytes) -> tuple[str, str]:
-    """The PCRs whose signed values unseal ``blob``, and the public key of who signs, as PEM text.
+    """The PCRs whose signed values unseal ``blob``, and the public key that signs, as PEM text.
 
     As ``--tpm2-public-key-pcrs=`` and ``--tpm2-public-key=`` take them; both empty where it is
     bound to no such key. Raises :class:`DamagedCredential`.

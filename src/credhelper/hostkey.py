@@ -30,7 +30,7 @@ def machine_id() -> bytes | None:
 
 
 def hashed(machine: bytes) -> bytes:
-    """``machine`` as it stands in the host key file: sd_id128_get_machine_app_specific(3)."""
+    """``machine`` as it is in the host key file: sd_id128_get_machine_app_specific(3)."""
     from credhelper.digest import hmac_sha256  # the first load(), not the import, pays for it
 
     digest = bytearray(hmac_sha256(machine, _APPLICATION)[:16])

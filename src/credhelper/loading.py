@@ -61,7 +61,7 @@ def load_bytes(name: str) -> bytes:
 def preload(names: Iterable[str]) -> None:
     """Decrypts all of ``names`` at once, for ``load()`` to find them ready.
 
-    Raises the error of the first that fails; the others are ready then all the same.
+    Raises the error of the first that fails; the others are ready then anyway.
     """
     errors = _fetch([CredentialName(name) for name in names])
     if errors:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES: Final = 1 << 16  # a pipe's default capacity: this much never blocks
 _STDERR_BYTES: Final = 1 << 14  # of its complaints, as much as anybody reads
 _SIGKILL: Final = 9
-_DYING_SECONDS: Final = 2.0  # a killed program is gone at once, but for one that a driver holds
+_DYING_SECONDS: Final = 2.0  # a killed program is gone at once, except for one that a driver holds
 _EVERY_SIGNAL: Final = range(1, 32)
 
 

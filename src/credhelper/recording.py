@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Records of who used which credential: in the journal, and with the kernel's audit.
 
-Both by their documented protocols and a socket: no library has to be loaded, but for a record of
+Both by their documented protocols and a socket: no library has to be loaded, except for a record of
 more than a datagram. journald limits how
 much it takes of one unit, and under sudo(8) a run is in the unit of its caller; the audit records
 of the kernel know no such limit, and carry the login uid, which no process can change.

@@ -114,7 +114,7 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         "PCR public key",
         EncryptionFailed,
         "cannot be bound to signed PCRs: there is no public key",
-        "give --tpm2-public-key=, the key of who signs the kernel images",
+        "give --tpm2-public-key=, the key that signs the kernel images",
     ),
     ("TPM policy does not match", PCRsChanged, *_OTHER_PCRS),
     ("policy digest does not match", PCRsChanged, *_OTHER_PCRS),

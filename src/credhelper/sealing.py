@@ -37,7 +37,7 @@ def seal(
     tpm2_pcrlock: str = "",
     not_after: str = "",
 ) -> bytes:
-    """The sealed credential (base64, as it stands in a file) of ``value`` under ``name``.
+    """The sealed credential (base64, as it is in a file) of ``value`` under ``name``.
 
     ``value`` holds 1 to about 870,000 bytes; the other arguments are the options of
     systemd-creds(1), empty for its default, but ``tpm2_pcrs`` empty for none, and

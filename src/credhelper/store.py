@@ -263,7 +263,7 @@ def failure(error: OSError, path: str) -> CredentialError:
             "is a symbolic link", f"put the file itself there; look at it: ls -l {path}", path
         )
     return StoreFailed(
-        f"cannot be used: {error.strerror}", "nothing has changed; mend that and run it again", path
+        f"cannot be used: {error.strerror}", "nothing has changed; fix that and run it again", path
     )
 
 

@@ -59,7 +59,7 @@ class Unsealing:
         timestamp: str = "",
         under: str = "",
     ) -> None:
-        """Starts as many as may run side by side; ``under`` stands for each one's own name."""
+        """Starts as many as may run side by side; ``under`` replaces each one's own name."""
         self._under = under
         self._allow_null = allow_null
         self._results: dict[str, bytes | CredentialError] = {}

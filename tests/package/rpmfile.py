@@ -63,7 +63,7 @@ class Package:
         return {file.name: File.of(file) for file in rpm.files(self.header)}
 
     def dependencies(self, kind: str) -> set[str]:
-        """``requires``, ``provides`` or ``recommends``, as rpm(8) shows them, but for RPM's own."""
+        """``requires``, ``provides`` or ``recommends``, as rpm(8) shows them, except RPM's own."""
         found = {dependency.DNEVR()[2:] for dependency in rpm.ds(self.header, kind)}
         return {text for text in found if not text.startswith("rpmlib(")}
 

@@ -111,10 +111,10 @@ def test_the_setuptools_of_epel_10_builds_the_wheel(clone: Path, tmp_path: Path)
     macros = f"--macros={path}:{CHECKOUT}/tests/package/macros.fedora-stand-in"
     rpmspec = ["/usr/bin/rpmspec", "--parse", macros, "--define=rhel 10"]
     parsed = run([*rpmspec, str(SPEC)], clone)
-    [mending] = re.findall(r"^sed -i .*?pyproject\.toml$", parsed, re.MULTILINE | re.DOTALL)
+    [fixing] = re.findall(r"^sed -i .*?pyproject\.toml$", parsed, re.MULTILINE | re.DOTALL)
     assert "python3dist(pytest)" in parsed
     assert "python3dist(zstandard)" in parsed  # its Python has no module for that
-    run(["/bin/sh", "-c", mending], clone)
+    run(["/bin/sh", "-c", fixing], clone)
     run([sys.executable, "-m", "venv", str(tmp_path / "old")], tmp_path)
     python = str(tmp_path / "old/bin/python")
     run([python, "-m", "pip", "install", "-q", "setuptools==69.0.3", "wheel"], tmp_path)

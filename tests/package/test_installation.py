@@ -93,7 +93,7 @@ def verify(machine: Machine) -> str:
 
 
 def left_over(machine: Machine) -> set[str]:
-    """Every file of this name that is on the machine, but for the tests' own and man's cache."""
+    """Every file of this name that is on the machine, except for the tests' own and man's cache."""
     skipped = ["/proc", "/sys", "/dev", "/run", "/root", "/tmp", "/var/tmp", "/var/cache/man"]
     pruned = [word for path in skipped for word in ("-path", path, "-prune", "-o")]
     find = ["/usr/bin/find", "/", *pruned, "-iname", "*credhelper*", "-print"]

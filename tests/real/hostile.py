@@ -249,7 +249,7 @@ class Judge:
         assert not changed, f"of root's was written: {changed}"
 
     def roots(self) -> traces.Snapshot:
-        """What root has in all trees, but for what sudo itself keeps."""
+        """What root has in all trees, except for what sudo itself keeps."""
         return {
             path: identity
             for path, identity in traces.snapshot(self.trees).items()

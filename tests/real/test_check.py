@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper check``: a machine with many faults, and each is found and mended."""
+"""``credhelper check``: a machine with many faults, and each is found and fixed."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Found:
         """Rule and subject of each finding."""
         return {(finding["rule"], finding["subject"]) for finding in self.findings}
 
-    def mends(self) -> list[str]:
+    def fixes(self) -> list[str]:
         """The commands that they print, each once."""
-        return list(dict.fromkeys(finding["mend"] for finding in self.findings))
+        return list(dict.fromkeys(finding["fix"] for finding in self.findings))
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def check(credhelper: Runs) -> Callable[..., Found]:
     return run
 
 
-def mend(found: Found) -> None:
+def fix(found: Found) -> None:
     """Types every command of the report, with a new value where one is asked for."""
-    for command in found.mends():
+    for command in found.fixes():
         subprocess.run(
             ["/bin/bash", "-c", command],
             input=b"a new value",
@@ -118,7 +118,7 @@ def mend(found: Found) -> None:
 
 
 def seal(name: str, path: Path, value: bytes = b"sk-1234", *options: str) -> Path:
-    """A credential sealed by systemd-creds itself, in good order but for what follows."""
+    """A credential sealed by systemd-creds itself, in good order except for what follows."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     argv = [SYSTEMD_CREDS, "encrypt", f"--name={name}", "--with-key=host", *options, "-", str(path)]
     subprocess.run(argv, input=value, check=True, capture_output=True)
@@ -142,7 +142,7 @@ def drop_in(name: str, text: str) -> Path:
 
 
 def everything_stored() -> set[str]:
-    """The paths of the store, but for what an interrupted write of ours left over."""
+    """The paths of the store, except for what an interrupted write of ours left over."""
     found = (path for store in (STORE, *OTHER_STORES) for path in store.rglob("*"))
     return {str(path) for path in found if not path.name.startswith(".#credhelper-")}
 
@@ -173,7 +173,7 @@ def test_a_machine_in_good_order_is_blamed_for_nothing(
     assert check() == Found(0, [], check().everything)
     finished = credhelper("check")
     assert finished.status == 0
-    assert finished.out.endswith("\nnothing is amiss\n")
+    assert finished.out.endswith("\nno problems found\n")
 
 
 def faults_of_places() -> set[tuple[str, str]]:
@@ -281,7 +281,7 @@ def test_each_of_many_faults_is_found_and_mended(check: Callable[..., Found]) ->
     assert len(found.findings) == len(faults)
     assert not any(value in found.everything for value in ("sk-1234", "sk-5678"))
     before = everything_stored()
-    mend(found)
+    fix(found)
     assert check("--max-age=365").blamed == NOT_FOR_A_COMMAND
     assert before <= everything_stored()
 
@@ -299,7 +299,7 @@ def test_fix_mends_owners_modes_and_leftovers_alone(
     finished = credhelper("check", "--fix")
     assert finished.status == 1
     assert "two-names was left as it is: it has a second name" in finished.err
-    assert finished.out.count("mended [") == 7
+    assert finished.out.count("fixed [") == 7
     left = {fault for fault in faults if fault[0] in ("file-kind", "store-directory")}
     left |= {("leftover", f"{STORE}/.#good0123456789abcdef")}
     left |= {("embedded-name", f"{STORE}/copy"), ("embedded-name", f"{STORE}/two-names")}
@@ -322,7 +322,7 @@ def test_what_keeps_systemd_from_the_host_key(check: Callable[..., Found], rule:
         found = check()
         assert found.status == 1
         assert found.blamed == {(rule, str(HOST_KEY))}
-        mend(found)
+        fix(found)
         assert check().findings == []
     finally:
         HOST_KEY.with_name("again").unlink(missing_ok=True)
@@ -341,7 +341,7 @@ def test_a_host_key_of_another_machine_id_is_saved_from_systemd(
         assert found.blamed == {("host-key-foreign", str(HOST_KEY))}
         assert check("good").blamed == found.blamed
         assert HOST_KEY.read_bytes() == own
-        mend(found)
+        fix(found)
         assert saved.read_bytes() == own
         assert HOST_KEY.read_bytes() == own
     finally:
@@ -355,7 +355,7 @@ def test_a_damaged_host_key_is_put_aside(check: Callable[..., Found]) -> None:
     HOST_KEY.touch(0o400)
     found = check()
     assert found.blamed == {("host-key-file", str(HOST_KEY))}
-    mend(found)
+    fix(found)
     assert check().findings == []
 
 
@@ -367,7 +367,7 @@ def test_no_command_removes_or_replaces_what_may_be_needed(check: Callable[..., 
     faults_beside_the_store()
     faults_of_places()
     taking = re.compile(r"\b(rm|mv|rotate|shred|unlink|truncate|dd|delete-source)\b")
-    found = {f["subject"]: (f["rule"], f["mend"]) for f in check("--max-age=365").findings}
+    found = {f["subject"]: (f["rule"], f["fix"]) for f in check("--max-age=365").findings}
     dead = {subject: rule for subject, (rule, command) in found.items() if taking.search(command)}
     assert dead == {
         f"{STORE}/old": "expired",
@@ -389,7 +389,7 @@ def test_a_machine_without_an_id_gets_one(check: Callable[..., Found]) -> None:
         Path("/etc/machine-id").write_text("")
         found = check()
         assert found.blamed == {("machine-id", "/etc/machine-id")}
-        mend(found)
+        fix(found)
         assert check().findings == []
     finally:
         Path("/etc/machine-id").write_text(machine_id)
@@ -408,7 +408,7 @@ def test_swap_on_a_disk_in_the_clear(check: Callable[..., Found]) -> None:
     found = check()
     assert found.status == 0
     assert found.blamed == {("swap", "/etc/swapfile")}
-    assert found.mends() == ["sudo swapoff /etc/swapfile"]
+    assert found.fixes() == ["sudo swapoff /etc/swapfile"]
 
 
 @pytest.mark.usefixtures("host")
@@ -486,7 +486,7 @@ def test_scripts(check: Callable[..., Found], scratch: Path) -> None:
     }
     assert "sk-1234" not in found.everything
     assert "ghp_" not in found.everything
-    assert f'"${{EDITOR:-vi}}" +9 {path}' in found.mends()
+    assert f'"${{EDITOR:-vi}}" +9 {path}' in found.fixes()
     path.write_text(MENDED)
     assert check(str(path)).findings == []
 
@@ -501,7 +501,7 @@ def test_the_block_that_is_missing_is_put_in_by_the_command(
     found = check(str(path))
     assert found.status == 0
     assert [finding["rule"] for finding in found.findings] == ["undeclared"]
-    mend(found)
+    fix(found)
     assert check(str(path)).findings == []
 
 
@@ -553,7 +553,7 @@ def test_the_command_against_stored_core_dumps_is_understood_by_systemd(
     Path(CORE_PATTERN).write_text("|/usr/lib/systemd/systemd-coredump %P %u\n")
     found = check()
     assert found.blamed == {("core-dumps", "core dumps")}
-    mend(found)
+    fix(found)
     assert check().findings == []
 
 
@@ -580,8 +580,8 @@ def test_text_for_a_unit_file_is_recognised_and_its_command_makes_a_credential_o
     (STORE / "pretty").write_bytes(text)
     found = check("pretty")
     assert ("unit-text", str(STORE / "pretty")) in found.blamed
-    (mend,) = [finding["mend"] for finding in found.findings if finding["rule"] == "unit-text"]
-    assert "rotate" not in mend
-    subprocess.run(shlex.split(mend)[1:], check=True)
+    (fix,) = [finding["fix"] for finding in found.findings if finding["rule"] == "unit-text"]
+    assert "rotate" not in fix
+    subprocess.run(shlex.split(fix)[1:], check=True)
     assert unseal(STORE / "pretty") == b"sk-pretty"
     assert credhelper("list", "--verify").status == 0

@@ -109,12 +109,12 @@ def test_what_sudo_cannot_read_is_told_and_the_rest_is_judged() -> None:
     broken.write_text("bob ALL=(root\n")
     broken.chmod(0o440)
     try:
-        found = {(f.rule, f.subject.split(":")[0], f.mend) for f in sudoers.report().findings}
+        found = {(f.rule, f.subject.split(":")[0], f.fix) for f in sudoers.report().findings}
         assert ("sudo-syntax", str(broken), f"sudo visudo -f {broken}") in found
         assert {rule for rule, _, _ in found} == {"sudo-syntax", "sudo-anything", "sudo-unasked"}
         broken.write_text("bob ALL=(root) /usr/bin/id\n")
         broken.chmod(0o666)
-        found = {(f.rule, f.subject.split(":")[0], f.mend) for f in sudoers.report().findings}
+        found = {(f.rule, f.subject.split(":")[0], f.fix) for f in sudoers.report().findings}
         assert ("sudo-syntax", str(broken), f"sudo visudo -f {broken}") in found
     finally:
         broken.unlink()

@@ -91,7 +91,7 @@ def assert_clean(scenario: Scenario, credhelper: Runs) -> None:
 
 @pytest.fixture
 def nothing_plain(nowhere: Callable[[bytes], None]) -> Iterator[None]:
-    """Fails the test where a value of it lies in any file in the end, but for the source."""
+    """Fails the test where a value of it lies in any file in the end, except for the source."""
     yield
     SOURCE.unlink(missing_ok=True)
     for value in [*OLD.values(), *NEW.values()]:

@@ -193,7 +193,7 @@ def test_a_read_only_etc(credhelper: Runs) -> None:
     assert finished.status == 1
     assert finished.err.splitlines() == [
         "credhelper: error: /etc/credstore.encrypted cannot be used: Read-only file system",
-        "credhelper: hint: nothing has changed; mend that and run it again",
+        "credhelper: hint: nothing has changed; fix that and run it again",
     ]
     assert not STORE.exists()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Output that nobody takes: the work is done to its end all the same, and the exit status tells."""
+"""Output that nobody takes: the work is done to its end anyway, and the exit status tells."""
 
 from __future__ import annotations
 

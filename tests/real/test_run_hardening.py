@@ -297,7 +297,7 @@ LIMITS = {
 def test_small_limits_are_raised(
     name: str, sealed: Sealed, write: Writes, decrypt_run: Runs
 ) -> None:
-    """Soft ones always, hard ones by whom the kernel lets: root, but for some containers."""
+    """Soft ones always, hard ones by whom the kernel lets: root, except for some containers."""
     sealed("my_api_key", VALUE)
     small, large = LIMITS[name]
     script = write(f"import resource; print(resource.getrlimit(resource.RLIMIT_{name}))")

@@ -81,7 +81,7 @@ def test_options_of_python(
 
 
 def package_files() -> set[Path]:
-    """All that is in the package's own tree, but for what belongs to this Python."""
+    """All that is in the package's own tree, except for what belongs to this Python."""
     tree = ROOT / "src/credhelper"
     own = f"__pycache__/*.{sys.implementation.cache_tag}.pyc"
     return {path for path in tree.rglob("*") if not path.match(own)}

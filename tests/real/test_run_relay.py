@@ -339,7 +339,7 @@ def test_what_children_write_is_masked(
 def test_it_ends_with_the_last_writer(
     write: Writes, environment: dict[str, str], scratch: Path
 ) -> None:
-    """The exit status is there at once; what a child writes later is masked all the same."""
+    """The exit status is there at once; what a child writes later is masked anyway."""
     os.mkfifo(scratch / "go")
     script = write('#!/bin/bash\n(read -r <go; echo "late $K") &\necho "early $K"\nexit 4\n')
     argv = [*MASKING, str(script)]

@@ -126,7 +126,7 @@ def test_a_full_disk(
     assert finished.status == 1
     assert lines(finished.err) == (
         "/etc/credstore.encrypted/my_api_key cannot be used: No space left on device",
-        "nothing has changed; mend that and run it again",
+        "nothing has changed; fix that and run it again",
     )
     assert unseal(path) == b"old"
     assert {path.name for path in STORE.iterdir()} == {"filler", "my_api_key"}

@@ -104,7 +104,7 @@ def test_several_people_and_taking_it_back(credhelper: Runs, report: str) -> Non
     again = credhelper("sudoers", report, "--user", "nobody", "--revoke")
     assert again.status == 1
     assert "there is no drop-in of credhelper's for" in again.err
-    Path(report).unlink()  # what is gone can be taken back all the same
+    Path(report).unlink()  # what is gone can be taken back anyway
     assert credhelper("sudoers", report, "--revoke").status == 0
     assert os.listdir(DIRECTORY) == []
 

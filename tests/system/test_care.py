@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Check, import and reseal with 252, 257 and 262: findings and the commands that mend them."""
+"""Check, import and reseal with 252, 257 and 262: findings and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_faults_are_found_and_mended_by_their_commands(machine: Machine) -> None
     for name, finding in found.items():
         if name.startswith(("embedded-name ", "sudo-anything ")):
             continue
-        machine.run(["/usr/bin/bash", "-c", finding["mend"]], input="new-value", check=True)
+        machine.run(["/usr/bin/bash", "-c", finding["fix"]], input="new-value", check=True)
     assert check(machine) == {}
 
 

@@ -223,7 +223,7 @@ def test_disk_that_stops_reading(failing: Disk, stored: Machine, opened: bool) -
 
 @ON_A_FAILING_DISK
 def test_systemd_creds_that_cannot_be_killed(failing: Disk, stored: Machine) -> None:
-    """SealingTimeout all the same; a disk, silent about the host key, stands for a TPM's driver."""
+    """SealingTimeout anyway; a disk, silent about the host key, stands for a TPM's driver."""
     blob = stored.read(f"{STORE}/api_key")
     state = ["/usr/bin/ps", "-C", "systemd-creds", "-o", "stat="]
     with mounted(stored, disk.PATH, over=KEYS):

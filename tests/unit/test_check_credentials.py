@@ -57,7 +57,7 @@ def findings(
     found = credentials.findings(
         there, unsealed, max_age_days=None, tpm2_there=True, systemd=systemd
     )
-    return [(finding.rule, finding.mend) for finding in found]
+    return [(finding.rule, finding.fix) for finding in found]
 
 
 def mismatch(embedded: str) -> NameMismatch:
@@ -67,7 +67,7 @@ def mismatch(embedded: str) -> NameMismatch:
 
 
 @pytest.mark.parametrize(
-    ("error", "rule", "mend"),
+    ("error", "rule", "fix"),
     [
         (DamagedCredential("is damaged"), "does-not-unseal", "sudo credhelper rotate a"),
         (PCRsChanged("x", "wait"), "does-not-unseal", "sudo credhelper check a"),
@@ -88,8 +88,8 @@ def mismatch(embedded: str) -> NameMismatch:
         (mismatch(""), "embedded-name", f"sudo ls -ld -- {store.WRITTEN}/a"),
     ],
 )
-def test_each_error_has_its_command(error: CredentialError, rule: str, mend: str) -> None:
-    assert findings(error) == [(rule, mend)]
+def test_each_error_has_its_command(error: CredentialError, rule: str, fix: str) -> None:
+    assert findings(error) == [(rule, fix)]
 
 
 @pytest.mark.parametrize(("expiring", "rule"), [(False, "expired"), (True, "expires-soon")])
@@ -119,9 +119,9 @@ def test_what_an_older_systemd_sealed_is_noted() -> None:
 
 def test_what_a_newer_systemd_sealed_opens_again_after_an_update() -> None:
     error = DamagedCredential("is damaged or of a newer format")
-    [(rule, mend)] = findings(error, a=PINNED)
+    [(rule, fix)] = findings(error, a=PINNED)
     assert rule == "newer-systemd"
-    assert "systemd" in mend and "rotate" not in mend
+    assert "systemd" in fix and "rotate" not in fix
     assert findings(error, a=PINNED, systemd=262) == [
         ("does-not-unseal", "sudo credhelper rotate a")
     ]
@@ -134,7 +134,7 @@ def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
     (finding,) = credentials.findings(
         there, unsealed, max_age_days=None, tpm2_there=False, systemd=257
     )
-    assert finding.mend == "sudo credhelper add a"
+    assert finding.fix == "sudo credhelper add a"
 
 
 def test_a_host_key_that_would_be_deleted_is_not_used() -> None:

@@ -161,7 +161,7 @@ def test_what_is_not_there_is_not_encrypted() -> None:
 def test_a_name_with_a_blank(quiet: Path) -> None:
     (quiet / "swaps").write_text("Filename\n/no/such\\040file file 1 0 -2\n")
     (finding,) = swap.findings()
-    assert finding.mend == "sudo swapoff '/no/such file'"
+    assert finding.fix == "sudo swapoff '/no/such file'"
 
 
 @pytest.mark.usefixtures("quiet")

@@ -73,7 +73,7 @@ def test_a_value_of_the_store_is_told_by_its_name_and_line(path: Path) -> None:
     (finding,) = scripts.findings(str(path), ["mine"], {"mine": b"sk-1234-5678\n"})
     assert finding.rule == "value-in-source"
     assert finding.evidence.startswith("line 2: holds the value of mine")
-    assert "sudo credhelper rotate mine" in finding.mend
+    assert "sudo credhelper rotate mine" in finding.fix
     assert "sk-1234" not in repr(finding)
 
 

@@ -69,7 +69,7 @@ def long(flags: set[str]) -> set[str]:
 
 
 def parsed(verb: str) -> set[str]:
-    """The options that the verb takes, but for those that all of them do."""
+    """The options that the verb takes, except for those that all of them do."""
     taken = {flag for action in verbs()[verb]._actions for flag in action.option_strings}
     assert taken >= EVERYWHERE
     return taken - HELP - EVERYWHERE

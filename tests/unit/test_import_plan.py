@@ -76,7 +76,7 @@ def test_a_last_line_without_a_value_takes_the_value_away() -> None:
 def test_variables_are_not_filled_in_and_that_is_said() -> None:
     plan = dotenv_import.plan(b"KEY=a${HOME}b\n")
     assert [item.value for item in plan.items] == [b"a${HOME}b"]
-    assert plan.notes == ("line 1: KEY holds ${...}, which is kept as it stands",)
+    assert plan.notes == ("line 1: KEY holds ${...}, which is kept as it is",)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def matches(value: bytes, chunks: list[bytes]) -> list[Match]:
 
 
 def forms(value: bytes) -> list[bytes]:
-    """A value's spellings, but for what an encoding has of it without its neighbours."""
+    """A value's spellings, except for what an encoding has of it without its neighbours."""
     secret = value.rstrip(b"\r\n")
     cut = secret.hex("%").encode()
     found = spellings(secret).items()

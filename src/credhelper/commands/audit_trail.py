@@ -113,7 +113,7 @@ def _time(entry: Entry) -> float:
 
 
 def _plain(value: str) -> str:
-    """A value without quotes: in hexadecimal, but for the words of a kernel or of this program."""
+    """A value without quotes: in hexadecimal, except the words of a kernel or of this program."""
     try:
         return os.fsdecode(bytes.fromhex(value))
     except ValueError:

@@ -32,7 +32,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def checked(text: str | None) -> str | None:
-    """``text``, if it is one line that may stand in the clear; None stays None.
+    """``text``, if it is one line that may be kept in the clear; None stays None.
 
     Raises :class:`UsageError`, also for what looks like a value.
     """

@@ -94,7 +94,7 @@ def plan(source: bytes, selected: Collection[str] = (), *, only_secrets: bool = 
             items.pop(variable, None)
             continue
         if "${" in value:
-            notes.append(f"line {line}: {variable} holds ${{...}}, which is kept as it stands")
+            notes.append(f"line {line}: {variable} holds ${{...}}, which is kept as it is")
         items[variable] = Item(variable, _name(variable, line), line, value.encode())
     if unmatched:
         raise _not_there(sorted(unmatched), {variable for variable, _, _ in _bindings(source)})

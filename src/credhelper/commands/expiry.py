@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """When a sealed credential expires.
 
-That stands in its encrypted part, and systemd-creds does not show it. But it takes any time for
+That is in its encrypted part, and systemd-creds does not show it. But it takes any time for
 now (``--timestamp=``), so that asking often enough finds the last second in which it is valid.
 """
 

@@ -34,7 +34,7 @@ class Grant:
 
     @property
     def line(self) -> str:
-        """As it stands in the file."""
+        """As it is in the file."""
         return f"%{self.group} {self.script}" if self.group else self.script
 
     @property

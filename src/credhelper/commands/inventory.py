@@ -23,7 +23,7 @@ def entries(*, untrusted: bool = False) -> list[Sealed]:
     """Every file that the search path offers, by name; one that is shadowed is left out.
 
     Directories are there too: units load whole ones (systemd.exec(5)). With ``untrusted``, what is
-    in a directory that others could have filled is listed all the same, and one that cannot be
+    in a directory that others could have filled is listed anyway, and one that cannot be
     opened is passed over. Else raises :class:`UnsafeStore`, :class:`NotPermitted` or
     :class:`StoreFailed` for a directory.
     """

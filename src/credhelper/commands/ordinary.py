@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-SHORTEST: Final = 8  # bytes; what is shorter stands in too much text by chance
+SHORTEST: Final = 8  # bytes; what is shorter is in too much text by chance
 
 _DIGITS: Final = 15  # of a number; longer ones are numbers of cards, tokens
 _SEGMENT: Final = 24  # characters between the slashes of an ordinary path
@@ -34,7 +34,7 @@ _UNITS: Final = frozenset(
     "b k kb kib m mb mib g gb gib t tb tib ns us ms s sec secs second seconds min mins minute "
     "minutes h hr hour hours d day days w week weeks month months year years px pt em x".split()
 )
-# what stands in configurations and in what programs print; no list of bad passwords
+# what is in configurations and in what programs print; no list of bad passwords
 _WORDS: Final = (
     " access account action active address admin administrator agent alias allow always "
     "amazon anonymous apache application apply archive argument array asia async attempt "

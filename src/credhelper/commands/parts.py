@@ -78,7 +78,7 @@ def _first(text: str) -> Iterator[Named]:
 
 
 def _quoted(text: str, name: str = "") -> Iterator[Named]:
-    """What is between double quotes, or between single ones outside of those, but for keys."""
+    """What is between double quotes, or between single ones outside of those, except for keys."""
     at = 0
     while at < len(text):
         mark = text[at]

@@ -46,7 +46,7 @@ class Script:
 
     @property
     def text(self) -> bytes:
-        """What people wrote: that is where inline metadata stands."""
+        """What people wrote: that is where inline metadata is."""
         if self.form == COMPILED:
             return b""
         return _main_of_archive(self.source) if self.form == ARCHIVE else self.source
@@ -110,6 +110,6 @@ def shebang(source: bytes) -> tuple[str, str] | None:
     line = line.strip(b" \t")
     end = min((at for at in map(line.find, (b" ", b"\t", b"\0")) if at >= 0), default=len(line))
     if not line or (not newline and len(source) > _SHEBANG_BYTES and end == len(line)):
-        raise RunnerFailed("the script's first line names no interpreter", "mend the #! line")
+        raise RunnerFailed("the script's first line names no interpreter", "fix the #! line")
     argument = line[end:].lstrip(b" \t").partition(b"\0")[0]  # strings of the kernel end at a zero
     return os.fsdecode(line[:end]), os.fsdecode(argument)

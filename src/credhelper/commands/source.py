@@ -78,7 +78,7 @@ class Source:
             installing.make_durable(sealed, change)
         except CredentialError as error:
             raise StoreFailed(
-                f"is kept: {error.problem}", "mend that, then remove it by hand", self.path
+                f"is kept: {error.problem}", "fix that, then remove it by hand", self.path
             ) from None
         try:
             # the walk's own descriptor cannot be synced

@@ -12,7 +12,7 @@ base64 of a base64. For that, ``USUAL`` has what each writes most often.
 
 from __future__ import annotations
 
-# by name: the registry of codecs goes before the last line is printed, and would import them
+# by name: the registry of codecs is gone before the last line is printed, and would import them
 from _codecs import utf_16_be_encode, utf_16_le_encode
 from binascii import b2a_base64
 
@@ -79,7 +79,7 @@ def _written_again(text: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 def ways(value: bytes) -> Iterator[Writer]:
-    """Every way to one or more of the spellings of ``value``, for who wants only some of them."""
+    """Every way to spellings of ``value``, for a caller that wants only some of them."""
     yield _as_it_is
     for _, write in (*ENCODERS, *_changing(value, ESCAPERS)):
         yield write

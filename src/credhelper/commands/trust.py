@@ -104,7 +104,7 @@ def danger_at(path: str, owners: Collection[int]) -> str:
         os.close(descriptor)
 
 
-def mend(path: str, reason: str) -> tuple[str, ...]:
+def fix(path: str, reason: str) -> tuple[str, ...]:
     """The command against ``reason``, which is what :func:`danger` said of ``path`` itself."""
     change = ("chown", "root:root") if reason.startswith("belongs") else ("chmod", "go-w")
     return (*change, path)
@@ -258,9 +258,7 @@ class _Walk:
         if not script:
             error.hint = f"only {who} may be able to write there"
         elif not more and path == script:
-            error.hint = (
-                f"only {who} may be able to write it: {_shown('sudo', *mend(path, reason))}"
-            )
+            error.hint = f"only {who} may be able to write it: {_shown('sudo', *fix(path, reason))}"
         else:
             error.moved = _free(script)
             words = ("sudo", "install", "-D", "-m", "0755", script, error.moved)

@@ -80,14 +80,14 @@ def findings(
     tpm2_there: bool,
     systemd: int,
 ) -> Iterator[Finding]:
-    """What is amiss with each credential; ``systemd`` is the version of it."""
+    """What is wrong with each credential; ``systemd`` is the version of it."""
     for place in places:
         if not place.blob and not store.file_danger(place.status):
             if place.status.st_size:
-                what, mend = "is larger than any credential", look(place.path)
+                what, fix = "is larger than any credential", look(place.path)
             else:
-                what, mend = "is empty", _rotate(place)
-            yield _failure("damaged", place, what, mend)
+                what, fix = "is empty", _rotate(place)
+            yield _failure("damaged", place, what, fix)
         if error := unsealed.errors.get(place.name):
             yield _of_error(place, error, systemd)
         if place.name in unsealed.expiring:
@@ -133,43 +133,43 @@ def _of_error(place: Sealed, error: CredentialError, systemd: int) -> Finding:
     """
     evidence = error.reason
     rule = "does-not-unseal"
-    mend = command("credhelper", "check", place.name)
+    fix = command("credhelper", "check", place.name)
     if systemd < envelope.FIRST_PINNING and _binding(place.blob).is_pinned:
         rule = "newer-systemd"
         evidence = (
             f"was sealed by systemd {envelope.FIRST_PINNING} or newer with the TPM's storage key "
             f"pinned, which {systemd} cannot open: nothing is lost, it opens after an update"
         )
-        mend = install("systemd", verb="upgrade")
+        fix = install("systemd", verb="upgrade")
     elif isinstance(error, NameMismatch):
         rule = "embedded-name"
         evidence = f"was sealed under the name {error.embedded}"
-        mend = look(place.path)
+        fix = look(place.path)
         there = os.path.lexists(f"{store.WRITTEN}/{error.embedded}")
         if error.embedded and error.embedded == fitting_name(error.embedded) and not there:
-            mend = _copying(place, embedded=error.embedded, name=error.embedded)
+            fix = _copying(place, embedded=error.embedded, name=error.embedded)
     elif isinstance(error, CredentialExpired):
-        rule, mend = "expired", _rotate(place)
+        rule, fix = "expired", _rotate(place)
         if end := _end(place):
             evidence += f", on {expiry.shown(end)}"
     elif isinstance(error, DamagedCredential) and error.pretty:
-        rule, mend = "unit-text", command("sed", "-i", *_UNPRETTY, "--", place.path)
+        rule, fix = "unit-text", command("sed", "-i", *_UNPRETTY, "--", place.path)
     elif isinstance(error, DamagedCredential):
-        mend = _rotate(place)
+        fix = _rotate(place)
     elif isinstance(error, NullKeyRefused):
-        rule, mend = "null-key", command("credhelper", "reseal", place.name)
+        rule, fix = "null-key", command("credhelper", "reseal", place.name)
     elif error.hint:
         evidence += f" ({error.hint})"
-    return _failure(rule, place, evidence, mend)
+    return _failure(rule, place, evidence, fix)
 
 
 def _nameless(place: Sealed) -> Finding:
     evidence = "has no embedded name, and unseals in the place of any other credential"
-    mend = look(place.path)
+    fix = look(place.path)
     if place.is_written:  # resealing gives it the file's name
-        mend = command("credhelper", "reseal", place.name)
+        fix = command("credhelper", "reseal", place.name)
     severity = Severity.WARNING
-    return Finding(severity, Area.CREDENTIALS, "no-embedded-name", place.path, evidence, mend)
+    return Finding(severity, Area.CREDENTIALS, "no-embedded-name", place.path, evidence, fix)
 
 
 def _end(place: Sealed) -> int | None:
@@ -185,14 +185,14 @@ def _expiring(place: Sealed) -> Finding:
     if end := _end(place):
         when = f"on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days"
     evidence = f"expires {when}"
-    mend = _rotate(place)
-    return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, mend)
+    fix = _rotate(place)
+    return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, fix)
 
 
 def _kept(
     place: Sealed, max_age_days: float | None, *, tpm2_there: bool, systemd: int
 ) -> Iterator[Finding]:
-    """What is amiss with one that unseals: its age, and a key that could be a better one."""
+    """What is wrong with one that unseals: its age, and a key that could be a better one."""
     age_days = (time.time() - place.status.st_mtime) / _DAY_SECONDS
     if max_age_days is not None and age_days > max_age_days:
         yield _failure("age", place, f"has had its value for {int(age_days)} days", _rotate(place))
@@ -226,12 +226,12 @@ def _rotate(place: Sealed) -> str:
     return command("credhelper", verb, place.name)
 
 
-def _failure(rule: str, place: Sealed, evidence: str, mend: str) -> Finding:
-    return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, mend)
+def _failure(rule: str, place: Sealed, evidence: str, fix: str) -> Finding:
+    return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, fix)
 
 
 def _name(place: Sealed) -> Finding | None:
-    """What is amiss with the name of a credential that unseals."""
+    """What is wrong with the name of a credential that unseals."""
     try:
         NewName(place.name)
     except CredentialError as error:
@@ -245,8 +245,8 @@ def _name(place: Sealed) -> Finding | None:
     if not better:
         return None
     evidence += f"; {better} is the recommended form"
-    mend = _copying(place, embedded=place.name, name=better)
-    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, mend)
+    fix = _copying(place, embedded=place.name, name=better)
+    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, fix)
 
 
 def _copying(place: Sealed, *, embedded: str, name: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a check finds: how bad, where, on what, why, and the command that mends it."""
+"""What a check finds: how bad, where, on what, why, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Finding:
     """One thing that is not as it should be.
 
     ``rule`` is its short, lasting name (``file-mode``), ``subject`` what it is about, ``evidence``
-    what was seen, ``mend`` a command line for a shell. ``repair`` does the same at once where
+    what was seen, ``fix`` a command line for a shell. ``repair`` does the same at once where
     that is safe to do unasked: it raises ``OSError``.
     """
 
@@ -46,7 +46,7 @@ class Finding:
     rule: str
     subject: str
     evidence: str
-    mend: str
+    fix: str
     repair: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
 

@@ -37,9 +37,9 @@ def findings(names: Collection[str]) -> Iterator[Finding]:
             return
         reason = trust.danger(status, trust.ROOT_ALONE)
         if reason or not stat.S_ISDIR(status.st_mode):
-            mend = command(*trust.mend(directory, reason)) if reason else look(directory)
+            fix = command(*trust.fix(directory, reason)) if reason else look(directory)
             evidence = f"{reason or 'is no directory'}: so may what each script may have"
-            yield _finding(Severity.FAILURE, "grant-file", directory, evidence, mend)
+            yield _finding(Severity.FAILURE, "grant-file", directory, evidence, fix)
     for name in _named():
         path = f"{grants.DIRECTORY}/{name}"
         try:
@@ -49,8 +49,8 @@ def findings(names: Collection[str]) -> Iterator[Finding]:
             continue
         if name not in names:
             evidence = "is about a credential that is not in the store"
-            mend = command("credhelper", "add", name)
-            yield _finding(Severity.NOTE, "grant-unknown", path, evidence, mend)
+            fix = command("credhelper", "add", name)
+            yield _finding(Severity.NOTE, "grant-unknown", path, evidence, fix)
         for grant in allowed:
             if reason := trust.why_not(grant.script, trust.ROOT_ALONE):
                 evidence = f"allows {grant.script}, which gets nothing: {reason}"
@@ -64,5 +64,5 @@ def _named() -> list[str]:
         return []
 
 
-def _finding(severity: Severity, rule: str, subject: str, evidence: str, mend: str) -> Finding:
-    return Finding(severity, Area.CREDENTIALS, rule, subject, evidence, mend)
+def _finding(severity: Severity, rule: str, subject: str, evidence: str, fix: str) -> Finding:
+    return Finding(severity, Area.CREDENTIALS, rule, subject, evidence, fix)

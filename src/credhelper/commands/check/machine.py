@@ -53,7 +53,7 @@ def facts() -> list[str]:
 
 
 def findings() -> list[Finding]:
-    """What is amiss with the machine."""
+    """What is wrong with the machine."""
     return [
         *_systemd(),
         *_tpm2_libraries(),
@@ -64,8 +64,8 @@ def findings() -> list[Finding]:
     ]
 
 
-def _finding(severity: Severity, rule: str, subject: object, evidence: str, mend: str) -> Finding:
-    return Finding(severity, Area.MACHINE, rule, str(subject), evidence, mend)
+def _finding(severity: Severity, rule: str, subject: object, evidence: str, fix: str) -> Finding:
+    return Finding(severity, Area.MACHINE, rule, str(subject), evidence, fix)
 
 
 def _systemd() -> Iterator[Finding]:
@@ -196,7 +196,7 @@ def _core_dumps() -> Iterator[Finding]:
         pattern = CORE_PATTERN.read_text().strip()
     except OSError:
         return
-    mend = ""
+    fix = ""
     where = ""
     if pattern.startswith("@"):
         yield _finding(
@@ -209,20 +209,20 @@ def _core_dumps() -> Iterator[Finding]:
         )
     elif not pattern.startswith("|"):
         if pattern:
-            mend, where = _NO_CORES, f"a file ({pattern})"
+            fix, where = _NO_CORES, f"a file ({pattern})"
     elif "systemd-coredump" in pattern:
         if _coredump_storage() != "none":
-            mend, where = _NO_STORED_CORES, "/var/lib/systemd/coredump or the journal"
+            fix, where = _NO_STORED_CORES, "/var/lib/systemd/coredump or the journal"
     elif pattern[1:].split()[:1] and pattern[1:].split()[0] not in _DISCARDING:
-        mend, where = _NO_CORES, f"a program ({pattern[1:].split()[0]})"
-    if mend:
+        fix, where = _NO_CORES, f"a program ({pattern[1:].split()[0]})"
+    if fix:
         yield _finding(
             Severity.NOTE,
             "core-dumps",
             "core dumps",
             f"go to {where}: a program that loads a credential without the runner and crashes "
             "leaves it there",
-            mend,
+            fix,
         )
 
 

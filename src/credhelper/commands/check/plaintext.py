@@ -44,11 +44,11 @@ def _finding(
         same = name in values and _holds(path, status, values[name])
         evidence += f"; the store has {name} with {'this' if same else 'another'} value"
         name = "" if same else f"{name}.other"  # which of the two is right is for people to see
-    mend = command("rm", "--", str(path))
+    fix = command("rm", "--", str(path))
     if name:
-        mend = command("credhelper", "add", name, "--from-file", str(path), "--delete-source")
+        fix = command("credhelper", "add", name, "--from-file", str(path), "--delete-source")
     severity = Severity.FAILURE if readable else Severity.WARNING
-    return Finding(severity, Area.PLAINTEXT, "plaintext", str(path), evidence, mend)
+    return Finding(severity, Area.PLAINTEXT, "plaintext", str(path), evidence, fix)
 
 
 def _holds(path: Path, status: os.stat_result, value: bytes) -> bool:

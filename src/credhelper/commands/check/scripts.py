@@ -40,7 +40,7 @@ _RUNNING: Final = (
 
 
 def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> Iterator[Finding]:
-    """What is amiss with the script at ``path``; ``names`` and ``values`` are the store's.
+    """What is wrong with the script at ``path``; ``names`` and ``values`` are the store's.
 
     Raises :class:`CredentialError` where it cannot be read.
     """
@@ -57,8 +57,8 @@ def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> 
         has_block = b" /// script" in source
         for name in sorted(declared - set(names)):
             evidence = f"declares {name}, which is not in the store"
-            mend = command("credhelper", "add", name)
-            yield Finding(Severity.WARNING, Area.SCRIPTS, "not-in-store", path, evidence, mend)
+            fix = command("credhelper", "add", name)
+            yield Finding(Severity.WARNING, Area.SCRIPTS, "not-in-store", path, evidence, fix)
     yield from _keys(path, source, values)
     if not _is_python(path, source):
         return
@@ -123,7 +123,7 @@ def _known_values(path: str, source: bytes, values: Mapping[str, bytes]) -> Iter
 
 
 def _keys(path: str, source: bytes, values: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Keys by their look, but for those that are told already, and better, as known values."""
+    """Keys by their look, except for those that are told already, and better, as known values."""
     text = source.decode("utf-8", "replace")
     known = [value.strip() for value in values.values() if len(value.strip()) >= _SHORTEST_VALUE]
     line = at = 0
@@ -280,11 +280,11 @@ def _undeclared(
         return _finding(Severity.WARNING, "undeclared", path, loaded[missing[0]], evidence)
     quoted = ", ".join(f'"{name}"' for name in missing)
     block = ("# /// script", "# [tool.credhelper]", f"# credentials = [{quoted}]", "# ///")
-    mend = editor(path)
+    fix = editor(path)
     if source.startswith(b"#!") and b"\n" in source:
-        mend = f"printf '%s\\n' {shlex.join(block)} | sed -i '1r /dev/stdin' {shlex.quote(path)}"
+        fix = f"printf '%s\\n' {shlex.join(block)} | sed -i '1r /dev/stdin' {shlex.quote(path)}"
     evidence = (
         f"loads {listed} without declaring it: each is decrypted only when it is asked for, "
         "and not for another user than root"
     )
-    return Finding(Severity.NOTE, Area.SCRIPTS, "undeclared", path, evidence, mend)
+    return Finding(Severity.NOTE, Area.SCRIPTS, "undeclared", path, evidence, fix)

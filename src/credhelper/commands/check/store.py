@@ -49,7 +49,7 @@ def _open(directory: str) -> int | None:
 
 
 def directory_findings() -> Iterator[Finding]:
-    """What is amiss with the directories themselves, and what was left over in them."""
+    """What is wrong with the directories themselves, and what was left over in them."""
     for above in ("/", "/etc"):
         if reason := trust.danger(os.stat(above), trust.ROOT_ALONE):
             yield _finding(
@@ -57,7 +57,7 @@ def directory_findings() -> Iterator[Finding]:
                 "store-parent",
                 above,
                 f"{reason}: so may the store below it",
-                command(*trust.mend(above, reason)),
+                command(*trust.fix(above, reason)),
             )
     for directory in store.SEARCHED:
         try:
@@ -135,7 +135,7 @@ def _leftovers() -> Iterator[Finding]:
 
 
 def file_findings(place: Sealed) -> Iterator[Finding]:
-    """What is amiss with one file, without unsealing it."""
+    """What is wrong with one file, without unsealing it."""
     path, status = place.path, place.status
     if stat.S_ISDIR(status.st_mode):
         yield from _sub_directory(path, status)
@@ -173,20 +173,20 @@ def file_findings(place: Sealed) -> Iterator[Finding]:
 def _sub_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
     """A directory of credentials, which units load whole: nobody but root may add to it."""
     if reason := trust.danger(status, trust.ROOT_ALONE):
-        mend = command(*trust.mend(path, reason))
+        fix = command(*trust.fix(path, reason))
         evidence = f"{reason}: so may what units load from it"
-        yield _finding(Severity.FAILURE, "store-directory", path, evidence, mend)
+        yield _finding(Severity.FAILURE, "store-directory", path, evidence, fix)
 
 
 def _kind(path: str, status: os.stat_result) -> Finding:
-    mend = look(path)
+    fix = look(path)
     what = "is not a file"
     if stat.S_ISLNK(status.st_mode):
         target = os.path.realpath(path)
         what = f"is a symbolic link to {target}, and is not followed"
         if os.path.isfile(target):
-            mend = command("install", "-m", "0600", target, path)  # replaces the link
-    return _finding(Severity.FAILURE, "file-kind", path, what, mend)
+            fix = command("install", "-m", "0600", target, path)  # replaces the link
+    return _finding(Severity.FAILURE, "file-kind", path, what, fix)
 
 
 class _Repair:
@@ -216,7 +216,7 @@ def _finding(
     rule: str,
     subject: str,
     evidence: str,
-    mend: str,
+    fix: str,
     repair: Callable[[], None] | None = None,
 ) -> Finding:
-    return Finding(severity, Area.STORE, rule, subject, evidence, mend, repair)
+    return Finding(severity, Area.STORE, rule, subject, evidence, fix, repair)

@@ -205,7 +205,7 @@ class _Judging:
             evidence = "Defaults let their environment through, LD_PRELOAD with it: they are root"
             yield Fault(Severity.FAILURE, "sudo-environment", evidence)
         if entry.chroot or "runchroot=" in self._group.listing.defaults:
-            evidence = "CHROOT lets another program stand at the runner's path"
+            evidence = "CHROOT puts another program at the runner's path"
             yield Fault(Severity.FAILURE, "sudo-chroot", evidence)
 
     def _not_judged(self, entry: Entry, judged: Judged) -> Iterator[Fault]:
@@ -224,9 +224,9 @@ class _Judging:
     def _finding(self, fault: Fault, file: str) -> Finding:
         if not os.path.exists(file):
             file = self._file_of_ours()
-        mend = fault.mend or (_edit(file) if file.startswith("/") else look(_MAIN))
+        fix = fault.fix or (_edit(file) if file.startswith("/") else look(_MAIN))
         subject = f"{file}: {self._group.shown}" if file else self._group.shown
-        return _finding(fault.severity, fault.rule, subject, fault.evidence, mend)
+        return _finding(fault.severity, fault.rule, subject, fault.evidence, fix)
 
     def _file_of_ours(self) -> str:
         """Where sudo does not tell: the one file that speaks of credhelper, if it is one."""
@@ -294,5 +294,5 @@ def _edit(file: str) -> str:
     return f"sudo visudo -f {shlex.quote(file)}"
 
 
-def _finding(severity: Severity, rule: str, subject: str, evidence: str, mend: str) -> Finding:
-    return Finding(severity, Area.SUDOERS, rule, subject, evidence, mend)
+def _finding(severity: Severity, rule: str, subject: str, evidence: str, fix: str) -> Finding:
+    return Finding(severity, Area.SUDOERS, rule, subject, evidence, fix)

@@ -34,7 +34,7 @@ _OURS: Final = tuple(map(os.path.basename, (RUNNER, MANAGER)))
 
 _GLOB: Final = re.compile(r"(?<!\\)(?:\\\\)*[*?[]")
 _DIGESTS: Final = re.compile(r"(?:sha\d+:\S+,? )+")
-# of an expression, what stands for itself; a class without blank, slash and dot; its repetition
+# of an expression, what means itself; a class without blank, slash and dot; its repetition
 _ITSELF: Final = r"(?:[\w/ :,=@%~-]|\\[^\w\s])"
 _MEMBER: Final = r"(?:[A-Za-z0-9_](?:-[A-Za-z0-9_])?|\[:(?:alnum|alpha|digit|lower|upper):\])"
 _CLASS: Final = rf"\[{_MEMBER}+-?\]"

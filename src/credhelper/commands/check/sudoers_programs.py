@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that make root of who may run them as root, by their options, commands or files."""
+"""Programs that make root of their callers where sudo runs them, by options, commands or files."""
 
 from __future__ import annotations
 

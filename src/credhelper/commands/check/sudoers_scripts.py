@@ -28,12 +28,12 @@ _INTERPRETERS: Final = re.compile(
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a command; ``mend`` is empty where the rule has to be rewritten."""
+    """What is wrong with a command; ``fix`` is empty where the rule has to be rewritten."""
 
     severity: Severity
     rule: str
     evidence: str
-    mend: str = ""
+    fix: str = ""
 
 
 def with_credentials(chosen: Options, source: bytes) -> str:
@@ -55,13 +55,13 @@ def judge_script(path: str) -> tuple[list[Fault], bytes | None]:
     try:
         read = scripts.read(path, trust.ROOT_ALONE)
     except (ScriptNotFound, Untrusted) as error:
-        mend = look(path)
+        fix = look(path)
         if isinstance(error, Untrusted) and error.moved:
-            mend = command("install", "-D", "-m", "0755", path, error.moved)
+            fix = command("install", "-D", "-m", "0755", path, error.moved)
         elif "sudo ch" in error.hint:
-            mend = error.hint[error.hint.index("sudo ch") :]
+            fix = error.hint[error.hint.index("sudo ch") :]
         evidence = f"runs {path}, and {error.problem}"
-        return [Fault(Severity.FAILURE, "sudo-script", evidence, mend)], None
+        return [Fault(Severity.FAILURE, "sudo-script", evidence, fix)], None
     read.close()
     return [], read.source
 

@@ -58,7 +58,7 @@ def _run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except OSError as error:
         what = error.filename if isinstance(error.filename, str) else doing
-        messages.error(f"{what}: {error.strerror or error}", "mend that and run it again")
+        messages.error(f"{what}: {error.strerror or error}", "fix that and run it again")
         return 1
     except MemoryError:
         messages.error(f"{doing}: out of memory", "free some, then run it again")

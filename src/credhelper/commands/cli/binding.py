@@ -63,7 +63,7 @@ class Bound:
             raise EncryptionFailed(
                 "no systemd runs here, as where an image is built: what is sealed here opens on no "
                 "other machine, or with one key on all of them",
-                "seal on the machine that needs it; here all the same: --with-key=host",
+                "seal on the machine that needs it; to do it here anyway: --with-key=host",
             )
         return sealing.seal(
             name,
@@ -139,7 +139,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tpm2-device", metavar="DEVICE", default="", help="the TPM2 to use")
     group.add_argument("--tpm2-pcrs", metavar="PCRS", help="PCRs to bind to, such as 7+11")
     group.add_argument(
-        "--tpm2-public-key", metavar="PATH", help="the key (PEM) of who signs the PCRs' values"
+        "--tpm2-public-key", metavar="PATH", help="the key (PEM) that signs the PCRs' values"
     )
     group.add_argument(
         "--tpm2-public-key-pcrs", metavar="PCRS", default="", help="PCRs whose values are signed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``credhelper check``: what is amiss with the machine, the store, sudoers and scripts."""
+"""``credhelper check``: what is wrong with the machine, the store, sudoers and scripts."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _DESCRIPTION = """\
 Look after the store: the machine and its host key, owners and modes, whether each credential
 unseals, under its name and for how long, plaintext beside it, what sudoers allows. With names, only
 those credentials; with scripts (a path), only those: keys in their source, values that they print,
-credentials that they do not declare. Each finding comes with the command that mends it."""
+credentials that they do not declare. Each finding comes with the command that fixes it."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the verb to the command line."""
-    parser = subparsers.add_parser("check", help="look for what is amiss", description=_DESCRIPTION)
+    parser = subparsers.add_parser("check", help="look for problems", description=_DESCRIPTION)
     parser.add_argument(
         "subjects", metavar="NAME|SCRIPT", nargs="*", help="credentials, or paths of scripts"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--fix", action="store_true", help="mend owners and modes of the store, remove leftovers"
+        "--fix", action="store_true", help="fix owners and modes of the store, remove leftovers"
     )
     parser.add_argument(
         "--max-age",
@@ -165,6 +165,6 @@ def _repaired(finding: Finding) -> bool:
     try:
         finding.repair()
     except OSError as error:
-        messages.warn(f"{finding.subject} was left as it is: {error.strerror}", finding.mend)
+        messages.warn(f"{finding.subject} was left as it is: {error.strerror}", finding.fix)
         return False
     return True

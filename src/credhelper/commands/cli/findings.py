@@ -39,7 +39,7 @@ def show(facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Find
     for fact in facts:
         write(fact, "dim", "")
     for finding in fixed:
-        write(f"mended [{finding.rule}] {finding.subject}", "green", _INDENT)
+        write(f"fixed [{finding.rule}] {finding.subject}", "green", _INDENT)
     if facts or fixed:
         write("", "", "")
     for area, group in groupby(findings, key=lambda finding: finding.area):
@@ -55,12 +55,12 @@ def _show(finding: Finding, write: _Write) -> None:
     join = " " if finding.area is not Area.SCRIPTS and finding.area is not Area.SUDOERS else ": "
     text = f"{head}{finding.subject}{join}{finding.evidence}"
     write(text, _STYLES[finding.severity], _INDENT, len(finding.severity.value) + 2)
-    write(f"{_INDENT}$ {finding.mend}", "green", None)
+    write(f"{_INDENT}$ {finding.fix}", "green", None)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
     if not findings:
-        return "nothing is amiss"
+        return "no problems found"
     counts = [(severity.value, _count(findings, severity)) for severity in Severity]
     return ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts if n)
 
@@ -76,7 +76,7 @@ def _as_data(finding: Finding) -> dict[str, str]:
         "rule": finding.rule,
         "subject": finding.subject,
         "evidence": finding.evidence,
-        "mend": finding.mend,
+        "fix": finding.fix,
     }
 
 

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _note(plan: dotenv_import.Plan) -> None:
-    """Says what of the file is left out or stands out."""
+    """Says what of the file is left out or deserves a note."""
     for text in plan.notes:
         messages.note(text)
     if plan.settings:
@@ -171,12 +171,12 @@ def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound:
 
 
 def _binding(bound: Bound, old: bytes | None) -> Bound:
-    """As a rotation does it: what is replaced keeps its binding, but for the null key."""
+    """As a rotation does it: what is replaced keeps its binding, except for the null key."""
     if old is None or bound.with_key:
         return bound
     try:
         kept = bound.like(old)
-    except CredentialError:  # damaged, which a rotation mends
+    except CredentialError:  # damaged, which a rotation fixes
         return bound
     return replace(kept, with_key="auto") if envelope.binding(old) is envelope.NULL else kept
 

@@ -105,7 +105,7 @@ def left_over(
     if first in options:  # before the verb
         others = [word for word in arguments if word not in (verb, rest[0])]
         words = ["sudo", "credhelper", verb, rest[0], *others]
-        return UsageError(f"{first} stands after the verb", terminal.command(words))
+        return UsageError(f"{first} belongs after the verb", terminal.command(words))
     if first.startswith("-"):
         meant = _option(first, options)
         if not meant and verb in TAKES_VALUE and rest[1:]:
@@ -148,7 +148,7 @@ def a_value(verb: str) -> UsageError:
 
 
 def needs_root(arguments: Sequence[str]) -> str:
-    """The hint for who is not root: the command to type, but for a value that stands in it."""
+    """The hint for those who are not root: the command to type, without a value that is in it."""
     if any(map(mistakes.is_value_like, arguments)):
         return mistakes.REISSUE
     return terminal.command(["sudo", "credhelper", *arguments])

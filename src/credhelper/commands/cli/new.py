@@ -27,7 +27,7 @@ from credhelper import load
 
 
 def main() -> None:
-    """Uses the values; where one is printed, its name stands in its place."""
+    """Uses the values; where one is printed, its name appears instead."""
 {loads}
 
 

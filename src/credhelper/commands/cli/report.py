@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def page(rows: Sequence[Row]) -> str:
-    """The table as an HTML page that stands alone; a click on a heading sorts by it."""
+    """The table as a self-contained HTML page; a click on a heading sorts by it."""
     hosts = len({row.host for row in rows})
     head = "".join(
         f'<th scope="col"><button>{heading.capitalize()}</button></th>' for heading in _HEADINGS

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _label(blob: bytes) -> str:
-    """How the old one is bound; empty where it is damaged, which a rotation mends."""
+    """How the old one is bound; empty where it is damaged, which a rotation fixes."""
     try:
         return envelope.binding(blob).label
     except DamagedCredential:

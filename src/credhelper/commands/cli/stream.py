@@ -14,7 +14,7 @@ from credhelper.errors import CredentialError, InvalidValue, UsageError
 from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 _STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
-_PATIENCE_SECONDS: Final = 60.0  # for who writes into a FIFO
+_PATIENCE_SECONDS: Final = 60.0  # for whoever writes into a FIFO
 
 
 def read(path: str) -> bytes | None:

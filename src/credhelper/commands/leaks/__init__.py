@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Do the values of credentials stand in a tree, or anywhere in its Git history?"""
+"""Are the values of credentials in a tree, or anywhere in its Git history?"""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Text that was encoded as a whole: what of it a part of a value becomes, and reading it back.
 
-A part may stand anywhere in what was encoded. So ``written`` gives the text that is sure for each
+A part may be anywhere in what was encoded. So ``written`` gives the text that is sure for each
 way in which it may lie between the bytes before and after, and ``read`` turns the surroundings of
 such a text back into bytes, where the rest of the value is looked for.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# what may stand between the characters of one encoded text; a + may be one of them
+# what may come between the characters of one encoded text; a + may be one of them
 _UNMARKED: Final = rb"""(?x:
     [ \t]* (?: \\?\r?\n | \\r\\n | \\[nrt] | \r ) [ \t]*
     | ["'] [ \t\r\n]* [+.,&]? [ \t\r\n\\]* ["'] | \\(?=/) | =\r?\n | \x1b\[[0-9;]*[mK]

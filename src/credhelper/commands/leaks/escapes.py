@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading a value where it stands, whatever was done to its characters on the way.
+"""Reading a value in its place, whatever was done to its characters on the way.
 
 A small automaton: it takes each character as it is or as any escape of it, those that writers put
 over one another up to three times included, and between two characters what breaks a text: a new
@@ -98,7 +98,7 @@ class Units:
             self._index[at] = index
             at += len(unit)
         self._index[at] = len(self._units)
-        # words of a language stand next to one another by chance
+        # words of a language follow one another by chance
         self._breaks = not value.isalpha() or len(value) >= _SURE
 
     def boundary(self, place: int) -> int:
@@ -108,7 +108,7 @@ class Units:
     def around(
         self, buffer: bytes | bytearray, start: int, end: int, first: int, last: int
     ) -> tuple[int, int, str] | None:
-        """From where to where the value stands, of which value[first:last] is at [start:end].
+        """From where to where the value goes, of which value[first:last] is at [start:end].
 
         And how it is written; None where the rest of it is not there.
         """
@@ -150,7 +150,7 @@ class Units:
         return None
 
     def _otherwise(self, buffer: bytes | bytearray, state: State, step: int) -> Iterator[State]:
-        """The states after this one, but for the character as it is."""
+        """The states after this one, except for the character as it is."""
         place, index, met = state
         unit = self._units[index if step > 0 else index - 1]
         if self._breaks:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The objects that the survey suspects, read one by one, and where in the history they stand."""
+"""The objects that the survey suspects, read one by one, and where in the history they are."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Matcher:
         To packed go the places where base64 of compressed data may begin.
         """
         found = []
-        within: dict[Needle, int] = {}  # up to where one stands that was found already
+        within: dict[Needle, int] = {}  # the end of the last that was found
         for position, text, _ in sorted(self.literals.places(buffer)):
             if packed is not None and text in BEGINNINGS:
                 packed.append(position)
@@ -197,7 +197,7 @@ def read(buffer: bytes | bytearray, position: int, probe: Probe) -> Iterator[Spa
 
 
 def _decoded(text: bytes, at: int, probe: Probe, depth: int) -> Iterator[tuple[int, int]]:
-    """Where values stand in text, around the layer at a place in it."""
+    """Where values are in text, around the layer at a place in it."""
     layer = probe.layers[depth]
     inner = depth + 1 < len(probe.layers)
     value = probe.needle.value[probe.first : probe.last]

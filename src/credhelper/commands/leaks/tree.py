@@ -5,7 +5,7 @@ Every name is opened relative to its directory's descriptor, links are never fol
 regular files are opened for reading: whoever owns the tree can rename, swap and link at will and
 still have nothing outside of it read, no device or FIFO opened (openat(2), symlink(7)).
 The files are read as root and not as their owner: what the owner may not read, such as a root-owned
-configuration next to the code, is where credentials stand, and only names and lines are reported.
+configuration next to the code, is where credentials are, and only names and lines are reported.
 """
 
 import os
@@ -146,7 +146,7 @@ def _below(top: _Level, excluded: Collection[bytes]) -> Iterator[Entry]:
 
 
 def _enter(stack: list[_Level]) -> Iterator[Entry]:
-    """What the directory on top of the stack holds, but for directories: they are left to walk."""
+    """What the directory on top of the stack holds, except directories: they are left to walk."""
     level = stack[-1]
     directories, files, links = [], [], []
     try:

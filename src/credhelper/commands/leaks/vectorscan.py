@@ -63,7 +63,7 @@ class Vectorscan:
         return f"Vectorscan({len(self._literals)} literals)"
 
     def places(self, block: bytes | bytearray) -> list[Place]:
-        """Where the literals stand in block, as Literals.places() tells it."""
+        """Where the literals are in block, as Literals.places() tells it."""
         self._ends.clear()
         data = block
         if isinstance(block, bytearray):

@@ -142,7 +142,7 @@ def is_own(argv: list[str]) -> bool:
 
 
 def _check(
-    path: str, owners: Collection[int], depth: int = _NESTED, hint: str = "mend the #! line"
+    path: str, owners: Collection[int], depth: int = _NESTED, hint: str = "fix the #! line"
 ) -> None:
     """Refuses an interpreter that others could have written, or that cannot be executed."""
     try:

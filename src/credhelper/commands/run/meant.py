@@ -47,7 +47,7 @@ def script(options: Options, invoking: int) -> str:
 
 
 def names(failed: Iterable[str]) -> str:
-    """The hint where several credentials stand in the place of one: ``-c one,other``."""
+    """The hint for several credentials in the place of one: ``-c one,other``."""
     known = store.known()
     for text in failed:
         parts = text.replace(",", " ").split()
@@ -72,7 +72,7 @@ def without_script(options: Options) -> str:
     if os.path.exists(last):
         return f"-c takes a credential's name before it: -c my_api_key {quote(last)}"
     given = " ".join(f"-c {quote(name)}" for name in options.credentials)
-    return f"a script stands at the end: {_RUNNER} {given} report.py"
+    return f"put the script at the end: {_RUNNER} {given} report.py"
 
 
 def tell_of_close(name: str, given: Iterable[str]) -> None:
@@ -88,7 +88,7 @@ def tell_of_options_after(arguments: Iterable[str]) -> None:
     for word, name in pairwise(words):
         if word in ("-c", "--credential") and name in known:
             messages.note(
-                "what stands after the script is the script's own",
+                "what follows the script is the script's own",
                 f"did you mean -c {name} before it?",
             )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The runner's command line: what stands before SCRIPT is the runner's, all after it the script's.
+"""The runner's command line: what precedes SCRIPT is the runner's, all after it the script's.
 
 Parsed by hand: argparse would take as long as all the rest of start-up.
 """
@@ -74,7 +74,7 @@ class Options:
         self.version = False
 
     def forget_values(self) -> None:
-        """Leaves out of what is recorded what looks like a value that stood in a name's place."""
+        """Leaves out of what is recorded what looks like a value that was in a name's place."""
         from credhelper import mistakes
 
         self.credentials = [n for n in self.credentials if not mistakes.is_value_like(n)]

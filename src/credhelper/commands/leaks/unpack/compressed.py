@@ -85,7 +85,7 @@ def _zstandard(reader: Reader) -> Iterator[bytes]:
 
 
 class _Zstandard:
-    """zstandard with the interface of the other decompressors, but for how much comes out.
+    """zstandard with the interface of the other decompressors, except for how much comes out.
 
     It cannot be told: of so few bytes that go in, 30 MB at most come out (RFC 8878, 3.1.1.2).
     """

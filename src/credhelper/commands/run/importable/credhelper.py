@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The package ``credhelper``, for a Python in which it is not installed.
 
-This directory stands on that Python's path, so that it finds this and nothing else of the system's.
+This directory is on that Python's path, so that it finds this and nothing else of the system's.
 """
 
 import os

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
-SHORTEST: Final = 4  # bytes; what is shorter stands in too much text that is no secret
+SHORTEST: Final = 4  # bytes; what is shorter is in too much text that is no secret
 HEAD: Final = 1024  # bytes; so much of a longer form counts as the form: little is held back
 WRAPPED: Final = 20  # bytes; what is shorter is not looked for with breaks in it
 _BASE64: Final = 76  # characters in a line of base64(1), base64.encodebytes()
@@ -23,7 +23,7 @@ _LAID_OUT: Final = frozenset(
 
 
 def stripped(value: bytes) -> bytes:
-    """``value`` without blanks around it, as a script gets it: what stands around it stays."""
+    """``value`` without blanks around it, as a script gets it: what is around it stays."""
     try:
         return value.decode().strip().encode()
     except UnicodeDecodeError:
@@ -70,7 +70,7 @@ def continuations(head: bytes, value: bytes, encoding: str) -> set[bytes]:
 
 
 def encoded(text: str, encoding: str) -> bytes:
-    """``text`` as it stands within a stream of that ``encoding``: without a byte order mark."""
+    """``text`` as it is within a stream of that ``encoding``: without a byte order mark."""
     return (f"\n{text}").encode(encoding, "backslashreplace")[len("\n".encode(encoding)) :]
 
 

@@ -83,7 +83,7 @@ class _Guard:
             if not text.write_through:
                 text.write("")  # nor does it go on to hold what came just before
             return self._writer.write(data)
-        finally:  # no call stands here, so nothing gets in between
+        finally:  # there is no call here, so nothing gets in between
             self._inside -= 1
             if not self._inside:
                 text._CHUNK_SIZE = self._size

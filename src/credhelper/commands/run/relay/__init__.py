@@ -59,7 +59,7 @@ def stand_between(values: Mapping[str, bytes], *, uid: int, apart: bool, masks: 
 
 
 def _piped(values: Mapping[str, bytes], remade: Remade) -> list[Stream]:
-    """Pipes in place of standard output and error, but for terminals; one where both are one."""
+    """Pipes in place of standard output and error, except for terminals; one where both are one."""
     streams: list[Stream] = []
     for descriptor in _OUTPUTS:
         if os.isatty(descriptor) or _leads_nowhere(descriptor):

@@ -117,7 +117,7 @@ class Pump:
                 self._end = (what, number)
 
     def _met(self, number: int, by_kernel: bool) -> None:
-        """A signal to the relay: it is meant for the script, but for a few."""
+        """A signal to the relay: it is meant for the script, except for a few."""
         if number == _signal.SIGCHLD:
             if self._script.descriptor < 0:
                 self._look()

@@ -19,7 +19,7 @@ class Terminal:
     """The terminal behind ``descriptor``, and the ``master`` of the pair that stands in for it.
 
     While it is ``raw``, keys go to the script's terminal as they are, which makes signals of them.
-    It is ``interactive`` where it is standard input, or the script has read it all the same.
+    It is ``interactive`` where it is standard input, or the script has read it anyway.
     """
 
     def __init__(self, descriptor: int) -> None:
