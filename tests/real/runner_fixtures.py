@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,6 +14,7 @@ import pytest
 
 from tests.real.conftest import TIME_LIMIT_SECONDS, Finished, Machine, Runs
 from tests.real.running import ALICE, BOB, Same, Writes
+from tests.real.servers import Asked
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +76,12 @@ def same(decrypt_run: Runs, environment: dict[str, str], scratch: Path) -> Same:
         return runner
 
     return run
+
+
+@pytest.fixture
+def server() -> Iterator[Asked]:
+    """A server on 127.0.0.1 that wants to know who asks."""
+    with Asked() as asked:
+        threading.Thread(target=asked.serve_forever, daemon=True).start()
+        yield asked
+        asked.shutdown()

@@ -12,14 +12,12 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from tests.real.conftest import ROOT, STORE, Runs, unseal
 from tests.real.running import Writes
+from tests.real.servers import Asked
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 VALUE = "dummy-0123456789abcdef"
@@ -33,42 +31,6 @@ def recipe(heading: str) -> str:
     )
     assert found, heading
     return found[1].replace("\\e", "\\").replace("\\&", "")
-
-
-class Asked(HTTPServer):
-    """A server that wants to know who asks; ``headers`` are what it was told."""
-
-    def __init__(self) -> None:
-        self.headers: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Asked)
-        told = self.headers.get("Authorization", "")
-        self.server.headers.append(told)
-        self.send_response(200 if told else 401)
-        self.send_header("WWW-Authenticate", 'Basic realm="x"')
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_PROPFIND = do_GET  # noqa: N815 # as http.server names it
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Asked]:
-    with Asked() as asked:
-        threading.Thread(target=asked.serve_forever, daemon=True).start()
-        yield asked
-        asked.shutdown()
 
 
 def test_curl(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked) -> None:
