@@ -88,3 +88,38 @@ def test_workers_of_process_pools_are_masked(machine: Machine) -> None:
     for method in ("spawn", "forkserver"):
         assert f"{method} executor [credential my_api_key]" in ran.stdout
         assert f"RuntimeError: {method} fails [credential my_api_key]" in ran.stderr
+
+
+MONITORED = """\
+import sys
+from credhelper import load
+
+mon, key = sys.monitoring, load("my_api_key")
+kinds = ("LINE", "CALL", "PY_START", "PY_RETURN")
+
+def told_of(kind):
+    return lambda code, *_: print(kind, code.co_qualname, key)
+
+def job():
+    print("in the job", key)
+
+mon.use_tool_id(2, "printing")
+for kind in kinds:
+    mon.register_callback(2, getattr(mon.events, kind), told_of(kind))
+mon.set_events(2, sum(getattr(mon.events, kind) for kind in kinds))
+job()
+mon.set_events(2, 0)
+print("end", key)
+"""
+
+
+def test_what_prints_of_each_event_is_told_of_the_script(machine: Machine) -> None:
+    """Of masking, of which thousands could be told, it gets to see the entrance."""
+    machine.run([CREDHELPER, "add", "my_api_key", "--stdin"], input="s3cret-value-1\n", check=True)
+    machine.write("/opt/monitored.py", MONITORED)
+    lines = machine.run([RUN, "-c", "my_api_key", "/opt/monitored.py"], check=True).stdout
+    assert "s3cret-value-1" not in lines
+    assert "LINE job [credential my_api_key]\n" in lines
+    assert "in the job [credential my_api_key]\n" in lines
+    assert lines.endswith("end [credential my_api_key]\n")
+    assert lines.count("\n") < 60

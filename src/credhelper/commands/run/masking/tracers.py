@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import sys
 
+from credhelper.commands.run.masking.masker import Masker
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Any, Final
+
+    from credhelper.commands.run.masking.masker import Sink
 
     Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -33,9 +37,39 @@ def keep_out() -> None:
             debugger = sys.modules.get("bdb")
             if debugger and debugger.Bdb.stop_here is not _stops.get("instead"):
                 _pass_over(debugger.Bdb)
+            if not _stops.setdefault("unseen", False):
+                _stops["unseen"] = True
+                Masker.write = _unseen(Masker.write)  # type: ignore[method-assign]
             use(number, name)
 
         monitoring.use_tool_id = use_tool_id
+
+
+def _unseen(write: Callable[..., None]) -> Callable[..., None]:
+    """``write`` without events of ``sys.monitoring``: its tools are told of no frame to pass over.
+
+    What prints of each event would print thousands of lines for one.
+    """
+    import ctypes
+
+    python = ctypes.pythonapi
+    this, enter, leave = (
+        python.PyThreadState_Get,
+        python.PyThreadState_EnterTracing,
+        python.PyThreadState_LeaveTracing,
+    )
+    this.restype, enter.restype, leave.restype = ctypes.c_void_p, None, None
+    enter.argtypes = leave.argtypes = [ctypes.c_void_p]
+
+    def unseen(self: Masker, data: bytes, sink: Sink, *, last: bool = False) -> None:
+        thread = this()
+        enter(thread)
+        try:
+            write(self, data, sink, last=last)
+        finally:
+            leave(thread)
+
+    return unseen
 
 
 def _pass_over(debugger: Any) -> None:
