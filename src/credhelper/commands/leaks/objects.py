@@ -134,7 +134,7 @@ class _Reading:
     """The search of Git's output, object after object, in one buffer.
 
     The end of a buffer, as long as what can hold a value, is searched with the next one. Header
-    lines lie between objects: no value spans them. last is the last object that Git began.
+    lines lie between objects: no value spans them.
     """
 
     def __init__(
@@ -149,10 +149,15 @@ class _Reading:
         self._buffer = bytearray(self._overlap + max(BUFFER, self._overlap))
         self._next_header = self._overlap
         self._starts: list[int] = []  # of the contents in the buffer
-        self._found: list[Found] = []  # the object of each
-        self.last = ""
+        self._found: list[tuple[bytes, bytes]] = []  # the object of each: id and type
+        self._last = b""
         self.complete = False
         self.too_much = False
+
+    @property
+    def last(self) -> str:
+        """The id of the last object that Git began."""
+        return self._last.decode()
 
     def run(self) -> None:
         """Read to the end of the output, or to where it is too much."""
@@ -194,29 +199,32 @@ class _Reading:
 
     def _headers(self, filled: int, at_end: bool) -> None:
         """Note the objects that begin in the buffer: where their content starts."""
-        while 0 <= self._next_header < filled:
-            line_end = self._buffer.find(b"\n", self._next_header, filled)
+        buffer, result, place = self._buffer, self._result, self._next_header
+        while 0 <= place < filled:
+            line_end = buffer.find(b"\n", place, filled)
             if line_end < 0 or (line_end + HEAD >= filled and not at_end):
                 break
-            header = _HEADER.fullmatch(self._buffer, self._next_header, line_end)
+            header = _HEADER.fullmatch(buffer, place, line_end)
             if header is None:
                 break
             oid, kind, size = header.groups()
-            self._next_header = line_end + 1
+            place = line_end + 1
             if kind == b"missing":
-                self._result.unread.append(_unreadable(oid.decode()))
+                result.unread.append(_unreadable(oid.decode()))
                 continue
-            self.last = oid.decode()
-            self._starts.append(line_end + 1)
-            self._found.append(Found(self.last, kind.decode()))
-            self._result.objects += 1
-            head = self._buffer[line_end + 1 : line_end + 1 + min(HEAD, int(size))]
-            if kind == b"blob" and kind_of(head):
-                self._result.archives[self.last] = None
-            if kind == b"commit":
-                self._result.id_length = len(oid) // 2
-                self._result.raw_commits += bytes.fromhex(self.last)
-            self._next_header += int(size) + 1
+            self._last = oid
+            self._starts.append(place)
+            self._found.append((oid, kind))
+            result.objects += 1
+            length = int(size)
+            if kind == b"blob":
+                if kind_of(buffer[place : place + min(HEAD, length)]):
+                    result.archives[oid.decode()] = None
+            elif kind == b"commit":
+                result.id_length = len(oid) // 2
+                result.raw_commits += bytes.fromhex(oid.decode())
+            place += length + 1
+        self._next_header = place
 
     def _note(self, begun: int, safe: int, filled: int) -> None:
         """Note the objects with a value, or an archive in base64, from buffer[begun:safe] on."""
@@ -233,7 +241,7 @@ class _Reading:
     def _at(self, place: int) -> Found | None:
         """The object that has its content at a place in the buffer."""
         index = bisect_right(self._starts, place) - 1
-        return self._found[index] if index >= 0 else None
+        return Found(*map(bytes.decode, self._found[index])) if index >= 0 else None
 
     def _forget(self, moved: int) -> None:
         """Go on with what is left in the buffer once its beginning has moved out."""
