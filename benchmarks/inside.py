@@ -13,8 +13,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import timeit
 from pathlib import Path
+
+from benchmarks import peers
 
 HERE = Path("/root/bench")
 STORE = "/etc/credstore.encrypted"
@@ -169,29 +172,46 @@ def growth(rounds: int) -> dict[str, list[tuple[int, float]]]:
     for size in (1, 1 << 10, 1 << 14, 1 << 17, 1 << 19, 870_000):
         seal("sized", os.urandom(size // 2 + 1).hex().encode()[:size])
         measure("bytes in the value", size, [RUNNER, "-c", "sized", f"{HERE}/nothing.py"])
-    there = 101
     sealed = Path(STORE, NAME).read_bytes()
-    for count in (101, 200, 500, 1000):
+    for path in Path(STORE).iterdir():
+        if path.name != NAME:
+            path.unlink()
+    there = 1
+    for count in (1, 100, 200, 500, 1000):
         for number in range(there, count):  # of another name: nothing reads them
             Path(STORE, f"more{number}").write_bytes(sealed)
         there = count
         measure("credentials in the store", count, COMMANDS["runner, -c"])
         measure("credentials in the store, list", count, ["/usr/bin/credhelper", "list"])
+    for count in (1, 10, 50, 100, 200, 500):
+        took = sorted(side_by_side(COMMANDS["runner, -c"], count) for _ in range(min(rounds, 3)))
+        curves.setdefault("runs side by side", []).append((count, took[len(took) // 2]))
     return curves
+
+
+def side_by_side(argv: list[str], count: int) -> float:
+    """Seconds from the start of the first of so many runs to the end of the last."""
+    start = time.perf_counter()
+    runs = [subprocess.Popen(argv, stdin=subprocess.DEVNULL) for _ in range(count)]
+    failed = [run.args for run in runs if run.wait()]
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {count} runs side by side failed")
+    return time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--growth-rounds", type=int, default=5)
     arguments = parser.parse_args()
     prepare()
     times = interleaved(COMMANDS, arguments.rounds, arguments.runs)
     rows = []
-    for title, ours, peers, target in ROWS:
-        against = [sum(parts) for parts in zip(*(times[peer] for peer in peers), strict=True)]
+    for title, ours, others, target in ROWS:
+        against = [sum(parts) for parts in zip(*(times[other] for other in others), strict=True)]
         ratios = [mine / other for mine, other in zip(times[ours], against, strict=True)]
-        rows.append({"title": title, "against": peers, "target": target, "ratios": ratios})
+        rows.append({"title": title, "against": others, "target": target, "ratios": ratios})
     memory = {
         name: peak_memory(argv)
         for name, argv in {
@@ -210,7 +230,8 @@ def main() -> None:
             "rows": rows,
             "memory": memory,
             "second_load": second_load(),
-            "growth": growth(5),
+            "peers": peers.compare(arguments.rounds),
+            "growth": growth(arguments.growth_rounds),
         },
         sys.stdout,
     )

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from benchmarks import leaks, masking
-from tests.machines import nspawn, product
+from tests.machines import nspawn, product, roots
 
 Curves = dict[str, list[tuple[int, float]]]  # sizes and the seconds that they take
 
 HERE = Path(__file__).parent
-INSIDE = "/root/inside.py"
+MODULES = ("inside.py", "peers.py")  # what runs in the machine
 
 HEAD = """\
 # How fast it is
@@ -34,6 +35,33 @@ its RPM, {processors} processors.
 | what | against | to reach | measured | reached |
 | --- | --- | --- | --- | --- |
 """
+
+PEERS = """\
+## Beside what people use
+
+One script, which writes a line as soon as it has its key and then waits; each way as its own
+documents say, in turn. Memory is that of all processes which are there then, what they share
+counted once; beside are those that are not the script itself, left those that are there
+afterwards (an agent, which makes the next one quicker and is there in each of these).
+
+"""
+
+# what people use: of Debian, and beside it from npm's and Go's registries
+_DEBIANS = "pass age python3-keyring python3-keyrings.alt nodejs npm golang-go ca-certificates"
+_BESIDE = (
+    "mkdir /opt/peers; cd /opt/peers; npm install @dotenvx/dotenvx",
+    *(
+        f"GOPATH=/root/go GOBIN=/opt/peers go install {module}@latest; go clean -cache"
+        for module in ("github.com/gopasspw/gopass", "github.com/getsops/sops/v3/cmd/sops")
+    ),
+    "rm -rf /root/go /root/.cache /root/.npm",
+)
+_SID = roots.RECIPES["sid"]
+roots.RECIPES["peers"] = replace(
+    _SID,
+    packages=(*_SID.packages, *_DEBIANS.split()),
+    options=(*_SID.options, *(f"--customize-hook=chroot $1 sh -ec '{line}'" for line in _BESIDE)),
+)
 
 AGAINST = {
     ("subprocess",): "a script that decrypts with `subprocess` and `systemd-creds`",
@@ -69,12 +97,14 @@ class Figure:
         return f"| {self.what} | {self.against} | {target} | {measured} | {reached} |\n"
 
 
-def measure_inside() -> dict[str, Any]:
+def measure_inside(rounds: int) -> dict[str, Any]:
     """What ``inside.py`` finds in a booted system with the package of this checkout."""
-    with nspawn.booted("sid") as machine:
+    with nspawn.booted("peers") as machine:
         product.install(machine)
-        machine.write(INSIDE, (HERE / "inside.py").read_text())
-        done = machine.run(["/usr/bin/python3", INSIDE], timeout=1800, check=True)
+        for name in MODULES:
+            machine.write(f"/root/benchmarks/{name}", (HERE / name).read_text())
+        python = ["/usr/bin/env", "--chdir=/root", "/usr/bin/python3", "-m", "benchmarks.inside"]
+        done = machine.run([*python, f"--rounds={rounds}"], timeout=1800, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -134,19 +164,37 @@ def figures(inside: dict[str, Any]) -> list[Figure]:
     return rows
 
 
-def plot_times(inside: dict[str, Any], path: Path) -> None:
+def peers_table(peers: dict[str, Any]) -> str:
+    """Each way to give a script its key: its figures, and credhelper's time against it."""
+    own = peers["seconds"]["credhelper"]
+    text = (
+        "| way | to the first line | credhelper takes | memory | processes beside | left |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+    )
+    for name, times in peers["seconds"].items():
+        other = peers["others"][name]
+        ratios = [mine / its for mine, its in zip(own, times, strict=True)]
+        against = "" if name == "credhelper" else f"{statistics.median(ratios):.2f}"
+        text += f"| {name} | {1000 * statistics.median(times):.1f} ms | {against} | "
+        text += f"{other['memory']:.1f} MiB | {other['beside']} | {other['left']} |\n"
+    for name, reason in peers["missing"].items():
+        text += f"\nNot measured: {name}, for {reason}.\n"
+    return text
+
+
+def plot_times(times: dict[str, list[float]], path: Path, what: str) -> None:
     """Bars of the median times, whiskers from the lowest to the highest."""
-    shown = [name for name in inside["times"] if "32" not in name]
-    times = [[1000 * value for value in inside["times"][name]] for name in shown]
-    middle = [statistics.median(values) for values in times]
+    shown = [name for name in times if "32" not in name]
+    bars = [[1000 * value for value in times[name]] for name in shown]
+    middle = [statistics.median(values) for values in bars]
     spread = [
-        [m - min(values) for m, values in zip(middle, times, strict=True)],
-        [max(values) - m for m, values in zip(middle, times, strict=True)],
+        [m - min(values) for m, values in zip(middle, bars, strict=True)],
+        [max(values) - m for m, values in zip(middle, bars, strict=True)],
     ]
     figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
     axes.barh(shown, middle, xerr=spread, color="#3c6eb4", ecolor="#555555", capsize=3)
     axes.invert_yaxis()
-    axes.set_xlabel("milliseconds a run: median, lowest and highest")
+    axes.set_xlabel(f"milliseconds {what}: median, lowest and highest")
     figure.savefig(path)
 
 
@@ -163,31 +211,53 @@ def growth_table(curves: Curves) -> str:
 
 def plot_growth(curves: Curves, path: Path) -> None:
     """A panel for each kind of growth."""
-    figure, panels = plt.subplots(1, len(curves), figsize=(3.2 * len(curves), 3))
-    for axes, (title, points) in zip(panels, curves.items(), strict=True):
+    columns = -(-len(curves) // 2)
+    figure, panels = plt.subplots(2, columns, figsize=(3.2 * columns, 6))
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, (title, points) in zip(panels.flat, curves.items(), strict=False):
+        axes.set_axis_on()
         axes.plot(*zip(*((size, 1000 * time) for size, time in points), strict=True), "o-")
         axes.set_title(title, fontsize=9)
         axes.set_ylim(bottom=0)
-    panels[0].set_ylabel("milliseconds")
+    for row in panels:
+        row[0].set_ylabel("milliseconds")
     figure.tight_layout()
     figure.savefig(path)
 
 
+def masked_values(rounds: int) -> list[tuple[int, float]]:
+    """How many values are masked, and the seconds that 100 MB of lines take then."""
+    curve = []
+    for count in (1, 4, 16, 64, 256):
+        _, masked = masking.compare(megabytes=20, rounds=rounds, credentials=count)
+        curve.append((count, 100 / statistics.median(masked)))
+    return curve
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15, help="of each run (default: 15)")
+    rounds = parser.parse_args().rounds
     if os.geteuid() != 0:
         raise SystemExit("bench: error: booting a machine needs root\nbench: hint: sudo make bench")
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "credhelper"
-    inside = measure_inside()
-    rows = figures(inside)
-    text = HEAD.format(**inside) + "".join(row.row() for row in rows)
-    curves: Curves = {**inside["growth"], "MB of history, leaks": leaks.growth()}
-    text += "\n![Times of a run](start.svg)\n\n## As the work grows\n\n" + growth_table(curves)
+    inside = measure_inside(rounds)
+    text = HEAD.format(**inside) + "".join(row.row() for row in figures(inside))
+    text += "\n![Times of a run](start.svg)\n\n" + PEERS + peers_table(inside["peers"])
+    curves: Curves = {
+        **inside["growth"],
+        "values that are masked in 100 MB": masked_values(3),
+        "MB of history, leaks": leaks.growth(),
+    }
+    text += "\n![Ways to a key](peers.svg)\n\n## As the work grows\n\n" + growth_table(curves)
     text += "\n![Growth](growth.svg)\n\n"
     notes = HERE / "notes.md"
     text += notes.read_text() if notes.exists() else ""
     (HERE / "README.md").write_text(text)
-    plot_times(inside, HERE / "start.svg")
+    plot_times(inside["times"], HERE / "start.svg", "a run")
+    plot_times(inside["peers"]["seconds"], HERE / "peers.svg", "to the first line")
     plot_growth(curves, HERE / "growth.svg")
     print(text)
 
