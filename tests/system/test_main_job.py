@@ -44,8 +44,8 @@ OF_COMMANDS = """
     audit escapers grants kernel literals messages metadata ordinary parts script spellings trust
 """.split()
 OF_RUN = """
-    compiling delivery environment handover hardening identity interpreter launcher mounts options
-    planning python target workers
+    bundle compiling delivery environment handover hardening identity interpreter launcher mounts
+    options planning python target workers
 """.split()
 MASKING = "forms gaps masker openings shortened tracers vocabulary".split()
 IMPORTED = {
