@@ -70,14 +70,14 @@ WAYS = {
     "pass": (
         "pass",
         "gpg -q --batch --passphrase '' --quick-generate-key jobs default default never && "
-        "pass init jobs && pass insert -e api < value",
+        "pass init jobs && pass insert -e api < value && gpgconf --kill all",
         from_shell("pass show api"),
     ),
     "gopass": (
         "gopass",
         "gopass --yes setup --crypto gpgcli --storage fs --name jobs --email jobs@localhost && "
-        "gopass insert -f gopass/api < value",
-        from_shell("gopass show -o gopass/api"),
+        "gopass insert -f api < value && gpgconf --kill all",
+        from_shell("gopass show -o api"),
     ),
     "age -d": (
         "age",
@@ -130,7 +130,7 @@ def run(argv: list[str], *, measure: bool) -> dict[str, float]:
         line = process.stdout.readline() if process.stdout else ""
         found = {"seconds": time.perf_counter() - start}
         if not line.strip().isdigit():
-            raise RuntimeError(f"{argv[0]} said {line!r}")
+            raise RuntimeError(f"which gave the script no key here: {argv[0]}")
         if measure:
             there = processes() - before
             found |= {"memory": memory(there), "beside": len(there) - 1}
@@ -148,14 +148,15 @@ def prepared() -> tuple[dict[str, list[str]], dict[str, str]]:
     ways, missing = {}, {}
     for name, (program, setup, argv) in WAYS.items():
         if not shutil.which(program, path=ENVIRONMENT["PATH"]):
-            missing[name] = "it is not installed"
+            missing[name] = "which neither Debian nor npm nor PyPI has in a current version"
             continue
         done = subprocess.run(
             ["/bin/sh", "-ec", setup], cwd=HERE, env=ENVIRONMENT, capture_output=True, text=True,
             check=False, timeout=300,
         )  # fmt: skip
         if done.returncode:
-            missing[name] = (done.stderr or done.stdout).strip().splitlines()[-1][:100]
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            missing[name] = f"which cannot be made ready here: {last}"
             continue
         ways[name] = argv
     return ways, missing
@@ -167,11 +168,13 @@ def compare(rounds: int) -> dict[str, object]:
     ways, missing = prepared()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     others: dict[str, dict[str, float]] = {}
-    for number in range(rounds + 1):  # the first one warms up
-        for name, argv in ways.items():
-            found = run(argv, measure=not number)
-            if number:
-                seconds[name].append(found["seconds"])
-            else:
-                others[name] = found
+    for name, argv in ways.items():  # it warms up, too
+        try:
+            others[name] = run(argv, measure=True)
+        except RuntimeError as error:
+            missing[name] = str(error)
+            del seconds[name]
+    for _ in range(rounds):
+        for name, times in seconds.items():
+            times.append(run(ways[name], measure=False)["seconds"])
     return {"seconds": seconds, "others": others, "missing": missing}

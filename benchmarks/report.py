@@ -46,21 +46,22 @@ afterwards (an agent, which makes the next one quicker and is there in each of t
 
 """
 
-# what people use: of Debian, and beside it from npm's and Go's registries
-_DEBIANS = "pass age python3-keyring python3-keyrings.alt nodejs npm golang-go ca-certificates"
+# what people use: of Debian, and beside it of npm's registry, by the certificates of this machine
+_DEBIANS = "pass age python3-keyring python3-keyrings.alt nodejs npm ca-certificates"
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _BESIDE = (
-    "mkdir /opt/peers; cd /opt/peers; npm install @dotenvx/dotenvx",
-    *(
-        f"GOPATH=/root/go GOBIN=/opt/peers go install {module}@latest; go clean -cache"
-        for module in ("github.com/gopasspw/gopass", "github.com/getsops/sops/v3/cmd/sops")
-    ),
-    "rm -rf /root/go /root/.cache /root/.npm",
+    "mkdir /opt/peers; cd /opt/peers; "
+    f"NODE_EXTRA_CA_CERTS={_CERTIFICATES} npm install @dotenvx/dotenvx; rm -rf /root/.npm"
 )
 _SID = roots.RECIPES["sid"]
 roots.RECIPES["peers"] = replace(
     _SID,
     packages=(*_SID.packages, *_DEBIANS.split()),
-    options=(*_SID.options, *(f"--customize-hook=chroot $1 sh -ec '{line}'" for line in _BESIDE)),
+    options=(
+        *_SID.options,
+        f"--customize-hook=cp {_CERTIFICATES} $1/etc/ssl/certs/",
+        f"--customize-hook=chroot $1 sh -ec '{_BESIDE}'",
+    ),
 )
 
 AGAINST = {
@@ -178,7 +179,7 @@ def peers_table(peers: dict[str, Any]) -> str:
         text += f"| {name} | {1000 * statistics.median(times):.1f} ms | {against} | "
         text += f"{other['memory']:.1f} MiB | {other['beside']} | {other['left']} |\n"
     for name, reason in peers["missing"].items():
-        text += f"\nNot measured: {name}, for {reason}.\n"
+        text += f"\nNot measured: {name}, {reason}.\n"
     return text
 
 
