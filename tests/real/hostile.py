@@ -64,6 +64,8 @@ facts = {
     "umask": os.umask(0o077),
     "directory": os.getcwd(),
     "flags": [sys.flags.isolated, sys.flags.inspect, sys.flags.verbose],
+    "personality": int(open("/proc/self/personality").read(), 16),
+    "timer slack": int(open("/proc/self/timerslack_ns").read()),
     "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "descriptors": [n for n in os.listdir("/proc/self/fd") if int(n) > 9],
 }
@@ -92,6 +94,8 @@ ALWAYS: Final = {
     "umask": 0o077,
     "directory": "/",
     "flags": [1, 0, 0],
+    "personality": 0,
+    "timer slack": 50_000,
     "blocked": 0,
     "descriptors": [],
 }
@@ -289,7 +293,7 @@ def _overlay(lower: str) -> None:
 
 def shim(code: str) -> list[str]:
     """Python that does ``code`` and becomes what stands after it."""
-    start = "import os, resource, signal, sys"
+    start = "import ctypes, os, resource, signal, sys"
     return ["/usr/bin/python3", "-I", "-c", f"{start}\n{code}\nos.execv(sys.argv[1], sys.argv[1:])"]
 
 

@@ -56,10 +56,13 @@ CLONE_NEWNS: Final = 0x20000
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 PR_CAPBSET_DROP: Final = 24
+PR_SET_TIMERSLACK: Final = 29
 PR_SET_NO_NEW_PRIVS: Final = 38
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_RAISE: Final = 2
 PR_SET_KEEPCAPS: Final = 8
+
+PER_LINUX: Final = 0  # sys/personality.h
 
 SI_KERNEL: Final = 0x80
 _SIGSET_BYTES: Final = 1024 // 8  # of libc's sigset_t

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the caller handed over besides words: descriptors, limits, signals, timers, the umask.
+"""What the caller handed over besides words: descriptors, limits, signals, timers, the umask, and
+more of the kernel's.
 
 sudo(8) lets all of it through. Each is set to what a login gives, before anything else is done.
 """
@@ -30,6 +31,7 @@ _LIMITS: Final = (
     (resource.RLIMIT_NPROC, (_UNLIMITED, _UNLIMITED)),
     (resource.RLIMIT_STACK, (8 << 20, _UNLIMITED)),
 )
+_TIMER_SLACK_NANOSECONDS: Final = 50_000  # what init has: how late a timer may be
 _given: Final[dict[int, int]] = {}  # the hard limits that the caller had
 # not to be changed at all, or ignored by Python on purpose
 _UNCHANGED: Final = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ)
@@ -78,6 +80,13 @@ def finish() -> None:
             f"the keys of the caller's session cannot be left: {error.strerror}",
             "see keyctl(1) and /proc/key-users",
         ) from None
+    kernel.prctl(kernel.PR_SET_TIMERSLACK, _TIMER_SLACK_NANOSECONDS)
+    try:
+        kernel.call(
+            "personality", kernel.PER_LINUX
+        )  # else the kernel may say that it is an old one
+    except OSError:  # LockPersonality= of systemd.exec(5): then it is what it should be
+        pass
     for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
         _signal.setitimer(timer, 0)
     for number in _signal.valid_signals():
