@@ -44,6 +44,7 @@ def findings(
     *,
     expiring: bool = False,
     systemd: int = 257,
+    tpm2_seconds: float = 0.0,
     **places: bytes,
 ) -> list[tuple[str, str]]:
     there = [place(name, blob) for name, blob in places.items()] or [place()]
@@ -53,6 +54,7 @@ def findings(
         expiring=frozenset("a" if expiring else ""),
         nameless=frozenset(),
         untried=frozenset(),
+        tpm2_seconds=tpm2_seconds,
     )
     found = credentials.findings(
         there, unsealed, max_age_days=None, tpm2_there=True, systemd=systemd
@@ -150,3 +152,9 @@ def test_how_many_are_bound_to_what() -> None:
         "4 credentials: 2 bound to host, 1 bound to tpm2, 1 bound to unknown"
     ]
     assert credentials.facts([]) == ["no credentials yet"]
+
+
+def test_what_many_credentials_of_a_tpm_cost_is_told() -> None:
+    assert "tpm2-slow" in dict(findings(a=TPM2, b=TPM2, c=HOST, tpm2_seconds=4.2))
+    assert "tpm2-slow" not in dict(findings(a=TPM2, c=HOST, tpm2_seconds=4.2))
+    assert "tpm2-slow" not in dict(findings(a=TPM2, b=TPM2, tpm2_seconds=0.4))

@@ -27,6 +27,11 @@ from credhelper.commands.cli import terminal
 terminal.table(("NAME", "PROBLEMS"), [("my_api_key", "bad " * 30)], alarming=1)
 show = terminal.progress("unsealing")
 show(1, 2); show(2, 2)
+from credhelper.commands import run
+show = run._progress()
+show(3, 9)
+run._MOMENT_SECONDS = 0
+show(4, 9); show(9, 9)
 """
 
 
@@ -53,6 +58,7 @@ def test_a_table_on_a_terminal_fits_and_respects_no_color(environment: dict[str,
     assert "my_api_key" in shown
     assert ("\x1b[31m" in shown) == (not environment)
     assert "unsealing: 1 of 2\r" in shown
+    assert [f"decrypt-run: unsealing: {done} of 9\r" in shown for done in (3, 4, 9)] == [0, 1, 1]
     plain = shown.replace("\x1b[31m", "").replace("\x1b[1m", "").replace("\x1b[0m", "")
     assert all(len(line) <= 80 for line in plain.splitlines())
 

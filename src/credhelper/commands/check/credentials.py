@@ -29,17 +29,22 @@ SOON_DAYS: Final = 14
 # takes away what systemd-creds encrypt --pretty adds: the setting, the name and the backslashes
 _UNPRETTY: Final = ("-e", "s/^SetCredentialEncrypted=[^:]*://", "-e", "s/[\\\\]$//")
 _DAY_SECONDS: Final = 86400
+_NOTICED_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
 class Unsealed:
-    """What came of unsealing: the values, the errors, and what was not tried. By name."""
+    """What came of unsealing: the values, the errors, and what was not tried. By name.
+
+    ``tpm2_seconds`` is about what those took that need a TPM2.
+    """
 
     values: dict[str, bytes] = field(repr=False)
     errors: dict[str, CredentialError]
     expiring: frozenset[str]
     nameless: frozenset[str]
     untried: frozenset[str]
+    tpm2_seconds: float = 0.0
 
 
 def unseal(
@@ -53,11 +58,13 @@ def unseal(
     blobs = {place.name: place.blob for place in places if place.blob}
     untried = set()
     if not host_key_usable:
-        untried = {name for name in blobs if _needs_host_key(blobs[name])}
+        untried = {name for name in blobs if _needs(blobs[name], tpm2=False)}
     tried = {name: blob for name, blob in blobs.items() if name not in untried}
     # most expire never: valid in two weeks is valid now, and one unsealing tells both
     soon = f"@{int(time.time()) + SOON_DAYS * _DAY_SECONDS}"
+    started = time.monotonic()
     results = sealing.unseal_many(tried, allow_null=allow_null, timestamp=soon, progress=progress)
+    took = time.monotonic() - started  # the TPM's own line: the others run beside it
     again = {name: blobs[name] for name, r in results.items() if isinstance(r, CredentialExpired)}
     now = sealing.unseal_many(again, allow_null=allow_null) if again else {}
     results |= now
@@ -69,6 +76,7 @@ def unseal(
         expiring=frozenset(name for name, r in now.items() if isinstance(r, bytes)),
         nameless=frozenset(sealing.nameless(opened, allow_null=allow_null) if opened else ()),
         untried=frozenset(untried),
+        tpm2_seconds=took if any(_needs(blob, tpm2=True) for blob in opened.values()) else 0.0,
     )
 
 
@@ -98,6 +106,17 @@ def findings(
             if name := _name(place):
                 yield name
             yield from _kept(place, max_age_days, tpm2_there=tpm2_there, systemd=systemd)
+    slow = [p for p in places if p.name in unsealed.values and _needs(p.blob, tpm2=True)]
+    if len(slow) > 1 and unsealed.tpm2_seconds >= _NOTICED_SECONDS:
+        yield Finding(
+            Severity.NOTE,
+            Area.CREDENTIALS,
+            "tpm2-slow",
+            os.path.commonpath([place.directory for place in slow]),
+            f"{len(slow)} credentials need the TPM2, which unseals one after the other: a script "
+            f"that declares them all waits {unsealed.tpm2_seconds:.0f} s for them",
+            command("credhelper", "list"),
+        )
 
 
 def facts(places: Sequence[Sealed]) -> list[str]:
@@ -110,11 +129,13 @@ def facts(places: Sequence[Sealed]) -> list[str]:
     return [f"{len(places)} credentials: {bound}" if places else "no credentials yet"]
 
 
-def _needs_host_key(blob: bytes) -> bool:
+def _needs(blob: bytes, *, tpm2: bool) -> bool:
+    """Whether it needs a TPM2, else: the host key."""
     try:
-        return envelope.binding(blob).uses_host_key
+        bound = envelope.binding(blob)
     except DamagedCredential:
         return False
+    return bound.uses_tpm2 if tpm2 else bound.uses_host_key
 
 
 def _binding(blob: bytes) -> envelope.Binding:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from credhelper import store
 from credhelper.commands import messages
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = "credhelper-decrypt-run"
 _RUNNER_CODES: Final = (125, 126, 127)
+_MOMENT_SECONDS: Final = 1.0
 
 
 def main() -> None:
@@ -92,7 +94,7 @@ def main() -> None:
                 from credhelper.commands.run import execution
             hardening.finish()
             digest = opened.sha256 if opened.source or not chosen.module else ""
-            results = given | unsealing.results() | failed
+            results = given | unsealing.results(_progress()) | failed
         finally:
             unsealing.cancel()
         if chosen.dry_run:
@@ -148,6 +150,21 @@ def _first(
         if name in failed and variable in store.known():
             missing.hint = f"did you mean -e {name}={variable}?"
     return missing
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """What tells a person at a terminal how far it is, where that takes longer than a moment: a TPM
+    unseals one credential after the other."""
+    if not os.isatty(2):
+        return None
+    begun = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        if total > 1 and time.monotonic() - begun > _MOMENT_SECONDS:
+            end = "\r\033[K" if done == total else "\r"
+            messages.show(f"{_NAME}: unsealing: {done} of {total}{end}")
+
+    return show
 
 
 def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, bytes]:
