@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.machines.machine import Machine
 
 POOLS = Path(__file__).parents[1] / "real/pool_cases.py"
@@ -88,6 +90,31 @@ def test_workers_of_process_pools_are_masked(machine: Machine) -> None:
     for method in ("spawn", "forkserver"):
         assert f"{method} executor [credential my_api_key]" in ran.stdout
         assert f"RuntimeError: {method} fails [credential my_api_key]" in ran.stderr
+
+
+INTERPRETERS = """\
+from concurrent.futures import InterpreterPoolExecutor
+from credhelper import load
+with InterpreterPoolExecutor(1, initializer=print, initargs=["begins", load("my_api_key")]) as pool:
+    pool.submit(print, "works", load("my_api_key")).result()
+    print(pool.submit(load, "my_api_key").result(), "is back")
+    print(repr(pool.submit(int, load("my_api_key")).exception()))
+"""
+
+
+@pytest.mark.parametrize("booted", ["sid"], indirect=True)  # Python 3.14 is the first with them
+def test_workers_that_are_interpreters_are_masked(machine: Machine) -> None:
+    machine.run([CREDHELPER, "add", "my_api_key", "--stdin"], input="s3cret-value-1\n", check=True)
+    machine.write("/opt/interpreters.py", INTERPRETERS)
+    ran = machine.run([RUN, "-c", "my_api_key", "/opt/interpreters.py"], check=True)
+    masked = "[credential my_api_key]"
+    assert ran.stdout.splitlines()[-2:] == [
+        f"{masked} is back",
+        f"ValueError(\"invalid literal for int() with base 10: '{masked}'\")",
+    ]
+    assert f"begins {masked}\n" in ran.stdout
+    assert f"works {masked}\n" in ran.stdout
+    assert "s3cret-value-1" not in ran.stdout + ran.stderr
 
 
 MONITORED = """\

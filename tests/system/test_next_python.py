@@ -19,6 +19,7 @@ SCRIPT = """\
 import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import InterpreterPoolExecutor
 
 from credhelper import load
 
@@ -32,6 +33,8 @@ if __name__ == "__main__":
         pool.apply(print, ("the worker has", load("my_api_key")))
         pool.close()
         pool.join()
+    with InterpreterPoolExecutor(1) as executor:
+        executor.submit(print, "the interpreter has", load("my_api_key")).result()
 """
 
 
@@ -48,6 +51,7 @@ def test_the_main_job(machine: Machine) -> None:
     assert "\n13\n" in ran.stdout
     assert "__mp_main__ [credential my_api_key]\n" in ran.stdout
     assert ran.stdout.count("the worker has [credential my_api_key]\n") == 1
+    assert ran.stdout.count("the interpreter has [credential my_api_key]\n") == 1
     [record] = machine.journal("MESSAGE_ID=7c1f3a52e0d94b0d8a6e5f1b92c4d3e7")
     assert record["CREDHELPER_SCRIPT"] == "/opt/report.py"
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Workers of the script's own process pools: what they write is masked as the script's own is.
+"""Workers of the script's own pools: what they write is masked as the script's own is.
 
 ``multiprocessing`` starts a new Python for each worker ("spawn"), or one that forks them all
-("forkserver"). Both begin with :func:`begin`, and learn the values through memory.
+("forkserver"); ``concurrent.interpreters`` makes another interpreter in this process. Each begins
+with :func:`begin`, and learns the values through memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _TRACKER: Final = "from multiprocessing.resource_tracker "  # runs nothing of the script's
 _PROLOGUE: Final = (
     "import sys; sys.path.insert(0, {!r}); from credhelper.commands.run import workers; "
-    "del sys.path[0]; workers.begin({}); "
+    "del sys.path[0]; workers.begin({}); del sys, workers; "
 )
 _maskers: list[Masker] = []
 _known: dict[str, bytes] = {}
@@ -129,6 +130,19 @@ def _tell_what_is_new(spawn: Any) -> None:
     spawn.get_preparation_data = get_preparation_data
 
 
+def _mask_interpreters(interpreters: Any) -> None:
+    """Has each interpreter that ``concurrent.interpreters`` makes begin masked."""
+    own = interpreters._interpreters
+    create = own.create
+
+    def create_masked(*arguments: Any, **options: Any) -> int:
+        number = int(create(*arguments, **options))
+        own.exec(number, _PROLOGUE.format(_place(), _in_memory(_known)))  # which closes it
+        return number
+
+    own.create = create_masked
+
+
 class _Lesson:
     """Pickled, a call of :func:`learn`; its ``repr`` shows nothing."""
 
@@ -139,6 +153,7 @@ class _Lesson:
 _PATCHES: Final[dict[str, Callable[[Any], None]]] = {
     "multiprocessing.util": _start_masked,
     "multiprocessing.spawn": _tell_what_is_new,
+    "concurrent.interpreters": _mask_interpreters,
 }
 
 
