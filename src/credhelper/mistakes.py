@@ -104,7 +104,7 @@ def missing(
     return reason, f"add {'them' if names[1:] else 'it'}: {add}; {_LIST}"
 
 
-_LIST: Final = "what is there: sudo credhelper list"
+_LIST: Final = "to see them all: sudo credhelper list"
 
 
 def _spoken(name: str) -> str:

@@ -28,10 +28,10 @@ from credhelper.errors import (
 )
 from credhelper.name import quoted
 
-_SEAL_AGAIN: Final = "seal it anew from the source: sudo credhelper rotate {name}"
+_SEAL_AGAIN: Final = "seal it again from the source: sudo credhelper rotate {name}"
 _NO_TPM: Final = (
     "needs a TPM2, and none answers here",
-    "see systemd-creds has-tpm2; if it is gone for good, give the value anew with --with-key=host",
+    "see systemd-creds has-tpm2; if it is gone for good, give the value again with --with-key=host",
 )
 _OTHER_TPM: Final = (
     "was sealed with another TPM, or with this one before it was cleared",
@@ -62,7 +62,7 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         NameMismatch,
         "was sealed under another name",
         "a sealed credential cannot be renamed: put the file back under its own name, "
-        "or add it anew: sudo credhelper add {name}",
+        "or add it again: sudo credhelper add {name}",
     ),
     (
         "time passed",

@@ -185,7 +185,7 @@ def test_a_bad_name(credhelper: Runs, verb: str, name: str) -> None:
     if verb == "rotate" and name in (".x", "-x", "a b", "a.cred", "a.key", "a.enc", "a*"):
         assert finished.status == 1
         assert error == f"there is no credential {name} in /etc/credstore.encrypted"
-        assert hint == "what is there: sudo credhelper list"
+        assert hint == "to see them all: sudo credhelper list"
     else:
         assert finished.status == 2
         assert error.startswith("credential name ")
@@ -296,7 +296,7 @@ def test_an_empty_source(credhelper: Runs) -> None:
         (["add"], "the following arguments are required: NAME"),
         (["bogus"], "there is no verb 'bogus'"),
         (["add", "a", "b"], "add: a value does not belong on a command line"),
-        (["add", "a", "--delete-source"], "--delete-source goes with --from-file"),
+        (["add", "a", "--delete-source"], "--delete-source needs --from-file"),
         (["add", "a", "--std"], "add has no option '--std'"),
         (["add", "a", "--stdin", "--from-file", "x"], "not allowed with argument"),
         (["add", "a", "--with-key=none"], "invalid choice: 'none'"),

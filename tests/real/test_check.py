@@ -539,9 +539,9 @@ def test_on_a_terminal_it_is_folded_and_coloured(credhelper: Runs) -> None:
     seal("readable", STORE / "readable").chmod(0o644)
     seal("a" * 60, STORE / ("b" * 60))
     shown = credhelper("check", tty=[]).out
-    assert "\x1b[33m  warning\x1b[0m [file-mode]" in shown
+    assert "\x1b[35m  warning\x1b[0m [file-mode]" in shown
     plain = credhelper("check", tty=[], env={"NO_COLOR": "1"}).out
-    assert "\x1b[33m" not in plain
+    assert "\x1b[35m" not in plain
     lines = re.sub(r"\x1b\[[0-9;]*[mK]|.*\r", "", plain).splitlines()
     assert max(len(line) for line in lines if "$ sudo" not in line) <= 80
 

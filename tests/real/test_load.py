@@ -76,7 +76,7 @@ def test_the_first_directory_of_the_search_path_wins(sealed: Callable[..., Path]
         credhelper.load("my_api_key")
     assert str(caught.value) == (
         "there is no credential my_api_key "
-        "(add it: sudo credhelper add my_api_key; what is there: sudo credhelper list)"
+        "(add it: sudo credhelper add my_api_key; to see them all: sudo credhelper list)"
     )
 
 

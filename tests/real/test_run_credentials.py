@@ -126,7 +126,7 @@ def test_every_missing_one_is_named_at_once(
     assert finished.err == (
         "credhelper-decrypt-run: error: there is no credential my_api_key, gone\n"
         "credhelper-decrypt-run: hint: add them: sudo credhelper add my_api_key "
-        "&& sudo credhelper add gone; what is there: sudo credhelper list\n"
+        "&& sudo credhelper add gone; to see them all: sudo credhelper list\n"
     )
     assert not (scratch / "started").exists()
 

@@ -18,7 +18,7 @@ DESTRUCTIVE = re.compile(
 )
 # where the advice stands, how it begins, and why nothing is lost that is still needed
 JUSTIFIED = {
-    ("refusals.py", "seal it anew from the source: sudo credhelper rotate {}"): (
+    ("refusals.py", "seal it again from the source: sudo credhelper rotate {}"): (
         "asks for the value first: whoever has it loses nothing"
     ),
     ("refusals.py", "give it a new value: sudo credhelper rotate {}"): "it has expired",

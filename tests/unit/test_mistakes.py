@@ -73,12 +73,12 @@ def test_names(name: str) -> None:
 def test_missing() -> None:
     assert mistakes.missing(["my_api_kye"], KNOWN) == (
         "there is no credential my_api_kye",
-        "did you mean my_api_key? what is there: sudo credhelper list",
+        "did you mean my_api_key? to see them all: sudo credhelper list",
     )
     assert mistakes.missing(["a", "b"], KNOWN, "/etc/credstore.encrypted") == (
         "there is no credential a, b in /etc/credstore.encrypted",
         "add them: sudo credhelper add a && sudo credhelper add b; "
-        "what is there: sudo credhelper list",
+        "to see them all: sudo credhelper list",
     )
 
 

@@ -39,7 +39,7 @@ options:
   with_key:
     description:
       - The key to seal with, as in V(systemd-creds --with-key=). A credential that is there with
-        the same value and another key is sealed anew with this one.
+        the same value and another key is sealed again with this one.
       - Left out, a new credential is sealed with V(auto), and one that is there keeps its key.
     type: str
     choices: [auto, host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key, "null"]

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: reseal
-short_description: Seal credentials anew with another key
+short_description: Seal credentials again with another key
 version_added: 1.0.0
 description:
-  - Seals credentials anew on their host, with the same values, so that they are bound to another
+  - Seals credentials again on their host, with the same values, so that they are bound to another
     key - after a TPM2 was added, or before a firmware update changes its PCRs.
   - Each is verified before it takes the old one's place.
 options:
   names:
     description:
-      - The credentials to seal anew; all of the host's store where it is left out.
+      - The credentials to seal again; all of the host's store where it is left out.
     type: list
     elements: str
     default: []
@@ -27,7 +27,7 @@ options:
     choices: [host, tpm2, host+tpm2, tpm2-with-public-key, host+tpm2-with-public-key]
   force:
     description:
-      - Also seal those anew that are bound to O(with_key) already, as is needed for other PCRs.
+      - Also seal those again that are bound to O(with_key) already, as is needed for other PCRs.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -49,7 +49,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 names:
-  description: What was sealed anew, or in check mode would be.
+  description: What was sealed again, or in check mode would be.
   returned: success
   type: list
   elements: str

@@ -121,7 +121,7 @@ def remove(name: str, change: Change | None = None) -> None:
         except OSError as error:
             raise StoreFailed(
                 f"is removed, but may come back with a power failure: {error.strerror}",
-                "look at the disk, then see what is there: sudo credhelper list",
+                "look at the disk, then see to see them all: sudo credhelper list",
                 f"{store.WRITTEN}/{name}",
             ) from None
 
@@ -136,7 +136,7 @@ def make_durable(blobs: Mapping[str, bytes], change: Change | None = None) -> No
         for name, blob in blobs.items():
             path = f"{store.WRITTEN}/{name}"
             if store.read_at(directory.descriptor, store.WRITTEN, name).blob != blob:
-                raise StoreFailed("was changed meanwhile", "see what is there, then decide", path)
+                raise StoreFailed("was changed meanwhile", "look at it, then decide", path)
             try:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
                 file = os.open(name, flags, dir_fd=directory.descriptor)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 GROUPS: Final = {
     "values": ("add", "put", "rotate", "rename", "remove", "import"),
     "scripts": ("new",),
-    "what is there": ("list", "log", "check", "leaks", "report"),
-    "the machine": ("reseal", "sudoers", "allow"),
+    "overview": ("list", "log", "check", "leaks", "report"),
+    "setup": ("reseal", "sudoers", "allow"),
 }
 VERBS: Final = tuple(verb for verbs in GROUPS.values() for verb in verbs)

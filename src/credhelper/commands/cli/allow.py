@@ -34,10 +34,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--script", metavar="PATH", default="", help="a script that root alone can write"
     )
-    parser.add_argument("--group", metavar="GROUP", default="", help="for callers in it alone")
+    parser.add_argument(
+        "--group", metavar="GROUP", default="", help="only for callers in this group"
+    )
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--revoke", action="store_true", help="take it from the script again")
-    way.add_argument("--any", action="store_true", help="let every script have it, as at first")
+    way.add_argument("--any", action="store_true", help="let every script have it again")
 
 
 def run(arguments: argparse.Namespace) -> int:

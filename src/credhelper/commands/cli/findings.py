@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     _Write = Callable[..., None]
 
-_STYLES: Final = {Severity.FAILURE: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+# yellow, green and cyan are hard to read on a light background
+_STYLES: Final = {Severity.FAILURE: "bold red", Severity.WARNING: "magenta", Severity.NOTE: "blue"}
 _INDENT: Final = "      "
 
 
@@ -39,7 +40,7 @@ def show(facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Find
     for fact in facts:
         write(fact, "dim", "")
     for finding in fixed:
-        write(f"fixed [{finding.rule}] {finding.subject}", "green", _INDENT)
+        write(f"fixed [{finding.rule}] {finding.subject}", "bold", _INDENT)
     if facts or fixed:
         write("", "", "")
     for area, group in groupby(findings, key=lambda finding: finding.area):
@@ -55,7 +56,7 @@ def _show(finding: Finding, write: _Write) -> None:
     join = " " if finding.area is not Area.SCRIPTS and finding.area is not Area.SUDOERS else ": "
     text = f"{head}{finding.subject}{join}{finding.evidence}"
     write(text, _STYLES[finding.severity], _INDENT, len(finding.severity.value) + 2)
-    write(f"{_INDENT}$ {finding.fix}", "green", None)
+    write(f"{_INDENT}$ {finding.fix}", "bold", None)
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -50,14 +50,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--all", action="store_true", help="also what is a setting, not a secret: DEBUG=true"
     )
     parser.add_argument(
-        "--rotate", action="store_true", help="give credentials that are there the file's value"
+        "--rotate", action="store_true", help="give existing credentials the file's value"
     )
     parser.add_argument(
         "--delete-source",
         action="store_true",
         help="remove the file once the sealed copies are verified and on disk",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, no more")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
     binding.add_options(parser)
     changing.add_option(parser)
 

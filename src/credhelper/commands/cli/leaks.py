@@ -83,9 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     for option, given in (("area", arguments.area), ("since", arguments.since)):
         if given is not None and not arguments.machine:
-            raise UsageError(f"--{option} goes with --machine", "give both, or leave it out")
+            raise UsageError(f"--{option} needs --machine", "give both, or leave it out")
     if arguments.rewrite and (arguments.staged or arguments.json or arguments.baseline):
-        raise UsageError("--rewrite goes with no other option but --select and --yes", "")
+        raise UsageError("--rewrite takes no other options than --select and --yes", "")
     baseline = _baseline(arguments.baseline)
     if arguments.forget:
         return _forget(arguments.forget)
@@ -134,7 +134,7 @@ def _machine(arguments: argparse.Namespace, matcher: Matcher, watch: _Watch) -> 
     if arguments.since:
         records.require_time(arguments.since)
     if arguments.path or arguments.staged or arguments.rewrite:
-        raise UsageError("--machine goes without PATH, --staged and --rewrite", "")
+        raise UsageError("--machine takes no PATH, --staged or --rewrite", "")
     under_way = begun(matcher, watch.show)
     outcomes = search_machine(under_way, names, arguments.since or "")
     watch.clear()
@@ -154,7 +154,7 @@ def _forget(name: str) -> int:
     count = retired.forget(name)
     if not count:
         raise CredentialNotFound(
-            f"no replaced value of {name} is kept", "what is there: sudo credhelper list"
+            f"no replaced value of {name} is kept", "to see them all: sudo credhelper list"
         )
     messages.say(f"dropped {count} replaced {'value' if count == 1 else 'values'} of {name}")
     return 0

@@ -65,5 +65,5 @@ def _rewrite(report: Report, matcher: Matcher, path: str) -> None:
     messages.say(f"rewrote the history in {messages.one_line(path)}; what is next:")
     messages.say("  search again: sudo credhelper leaks " + terminal.command([path]))
     messages.say(
-        "  publish it, and have every clone and fork made anew: git push --force --all, --tags"
+        "  publish it, and have every clone and fork replaced: git push --force --all, --tags"
     )

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from credhelper.store import Sealed
 
 _DESCRIPTION = """\
-Have a credential with this value: add it, rotate it where its value is another, seal it anew where
+Have a credential with this value: add it, rotate it where its value is another, seal it again where
 --with-key names another key, and change nothing otherwise. What is not asked for stays, as in
 rotate. --not-after is taken where something is sealed; it alone changes nothing. With --set,
 the values of many come as one JSON object on standard input: all are put, or none."""
@@ -74,14 +74,14 @@ class _Step:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the verb to the command line."""
-    parser = subparsers.add_parser(
-        "put", help="add or rotate, whatever is needed", description=_DESCRIPTION
-    )
+    parser = subparsers.add_parser("put", help="add or rotate, as needed", description=_DESCRIPTION)
     parser.add_argument("name", metavar="NAME", nargs="?", help="the credential's name")
     parser.add_argument(
         "--set", action="store_true", help="read names and values as JSON from standard input"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would change, no more")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would change, and do nothing"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     descriptions.add_option(parser)
     value.add_options(parser)

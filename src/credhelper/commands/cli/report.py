@@ -85,7 +85,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("facts", metavar="FACTS", help="the facts' file, - for standard input")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--html", metavar="PATH", help="write a page that sorts, in place of text")
+    form.add_argument("--html", metavar="PATH", help="write a sortable page instead of text")
     form.add_argument("--json", action="store_true", help="print JSON")
 
 

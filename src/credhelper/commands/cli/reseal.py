@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from credhelper.commands.directory import Change
 
 _DESCRIPTION = """\
-Seal credentials anew with the same value: after a new TPM was added, before a firmware update, to
+Seal credentials again with the same value: after a new TPM was added, before a firmware update, to
 move from the host key to host+tpm2. Each is verified before it takes the old one's place; one
 that fails stays as it was. What is not asked for stays: the key with its PCRs, when it expires,
 and the file's time, since the value is no younger."""
@@ -28,12 +28,12 @@ and the file's time, since the value is no younger."""
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the verb to the command line."""
     parser = subparsers.add_parser(
-        "reseal", help="seal credentials anew, with another binding", description=_DESCRIPTION
+        "reseal", help="seal credentials again, with another binding", description=_DESCRIPTION
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="the credentials' names")
     parser.add_argument("--all", action="store_true", help="every credential of the store")
     parser.add_argument(
-        "--dry-run", action="store_true", help="unseal and say what would be done, no more"
+        "--dry-run", action="store_true", help="unseal and say what would be done, and do nothing"
     )
     binding.add_options(parser)
     changing.add_option(parser)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _names(arguments: argparse.Namespace) -> list[str]:
     if arguments.all and arguments.names:
-        raise UsageError("--all goes without names", "give one or the other")
+        raise UsageError("--all takes no names", "give one or the other")
     if arguments.names:
         return [CredentialName(name) for name in dict.fromkeys(arguments.names)]
     if not arguments.all:

@@ -36,7 +36,7 @@ def read(path: str) -> bytes | None:
 def no_file(path: str) -> CredentialError:
     """The error for ``path``, a pipe, that is to be removed once it is read."""
     kind = UsageError if path in _STANDARD_INPUT else InvalidValue
-    return kind("--delete-source goes with a file", "leave it out: a pipe leaves nothing")
+    return kind("--delete-source needs a file", "leave it out: a pipe leaves nothing")
 
 
 def standard_input() -> bytes:

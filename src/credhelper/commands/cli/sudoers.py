@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="let groups or users run one script",
         description="Print a sudoers(5) drop-in for each group and user that lets them run one "
         "script of root's as root, with its credentials and without arguments. Without arguments: "
-        "who may run what, as sudo itself tells.",
+        "who may run what, as sudo itself reports.",
     )
     parser.add_argument(
         "script", metavar="SCRIPT", nargs="?", default="", help="the script, writable by root alone"

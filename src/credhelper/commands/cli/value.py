@@ -39,7 +39,7 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
     """
     name = arguments.name
     if arguments.delete_source and not arguments.from_file:
-        raise UsageError("--delete-source goes with --from-file", "leave it out, or give the file")
+        raise UsageError("--delete-source needs --from-file", "leave it out, or give the file")
     source = None
     exact = arguments.exact
     if arguments.from_file and (piped := stream.read(arguments.from_file)) is not None:

@@ -59,7 +59,7 @@ AREAS: Final = (
     Area(
         "containers",
         ("/var/lib/containers", "/var/lib/docker"),
-        "remove the container and the image; build it anew without the value",
+        "remove the container and the image; rebuild it without the value",
     ),
     Area("temporary", ("/tmp", "/var/tmp", "/dev/shm"), "remove the file"),  # noqa: S108 - searched
     Area("data", ("/srv", "/opt", "/var/www"), "remove it from the file"),

@@ -20,7 +20,7 @@ def main() -> None:
         described = marshal.load(file)  # noqa: S302 # from the runner, in memory
     if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
         print(f"{_NAME}: error: {sys.executable} is older than Python 3.11", file=sys.stderr)
-        print(f"{_NAME}: hint: make the environment anew with a newer one", file=sys.stderr)
+        print(f"{_NAME}: hint: recreate the environment with a newer one", file=sys.stderr)
         sys.exit(_TOO_OLD)
     sys.path.insert(0, os.path.join(_HERE, "importable"))
     from credhelper.commands import kernel, messages

@@ -56,7 +56,7 @@ def _home(configuration: bytes) -> str:
 
 def _hint(owners: Collection[int]) -> str:
     who = "root" if owners == trust.ROOT_ALONE else "its user"
-    return f"make the environment anew as {who}, with a umask of 022"
+    return f"recreate the environment as {who}, with a umask of 022"
 
 
 class _Faults:
