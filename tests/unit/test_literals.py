@@ -64,6 +64,19 @@ def test_many_blocks_of_many_kinds(size: int) -> None:
         search.places(noise)
 
 
+@pytest.mark.parametrize("size", [15, 16, 25, 40, 64])
+def test_those_of_few_kinds_of_bytes(size: int) -> None:
+    chance = random.Random(size)  # noqa: S311 # the same in each run
+    literals = [chance.randbytes(size + more).hex().encode() for more in range(12)]
+    search = Literals(literals)
+    for literal in literals:
+        for before in range(2 * size):
+            for after in (b"", b" ", b"0", b" a line of 24 bytes\n" * 9):
+                block = b"-" * before + literal + after
+                assert search.places(block) == [(before, literal, 0)]
+                assert not search.places(block[: before + len(literal) - 1] + b"-" + after)
+
+
 def test_an_exception_while_it_is_made_ready_leaves_it_whole() -> None:
     class Alarm(Exception):
         pass

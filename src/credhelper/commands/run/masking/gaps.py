@@ -27,7 +27,7 @@ _BLANKS: Final = b" \t\r\n"
 SIGNS: Final = b" \t\r\n\"'|\\="
 _QUOTES: Final = b"\"'"
 _BOX: Final = (b"\xe2\x94", b"\xe2\x95")  # the first two bytes of the box drawing characters
-_LAST: Final = SIGNS + b"b\xe2"
+LAST: Final = SIGNS + b"b\xe2"  # of a block which may end within a gap
 # all bytes of gaps, and more: without them, what is left of a value is the same with and without
 SQUEEZED: Final = SIGNS + b"b\xe2" + bytes(range(0x80, 0xC0))
 
@@ -126,7 +126,7 @@ def before(block: bytes, place: int, *, unfinished: bool = False) -> int:
 
 def may_end(block: bytes) -> bool:
     """Whether the end of ``block`` may be within a gap."""
-    return block[-1:] in _LAST or block[-2:-1] == b"\xe2" or block[-3:-1] in _BOX
+    return block[-1:] in LAST or block[-2:-1] == b"\xe2" or block[-3:-1] in _BOX
 
 
 def ends(block: bytes) -> set[int]:

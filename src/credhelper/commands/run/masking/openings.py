@@ -18,7 +18,7 @@ _from_bytes = int.from_bytes
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
 _TAIL: Final = 64  # bytes of the end, which mostly have one that is foreign
-_ALL: Final = bytes(range(256))
+_BETWEEN: Final = gaps.SQUEEZED + MARKS  # what a form, broken or cut, has besides its own bytes
 
 
 class Openings:
@@ -26,27 +26,26 @@ class Openings:
 
     def __init__(self, forms: Iterable[bytes]) -> None:
         self._forms = tuple(forms)
-        within = b"".join(self._forms)
-        self._known = bytes({*within, *gaps.SQUEEZED, *MARKS})
+        self._within = bytes({*b"".join(self._forms)})
         self._longest = max(map(len, self._forms), default=0)
         self._heads: dict[bytes, list[bytes]] = {}  # by their first bytes, one to four
         self._words: set[int] | None = None
 
-    def reach(self, text: bytes) -> int:
-        """After which byte ``text`` has none that is foreign to forms, gaps and marks; or 0.
+    def hold(self, text: bytes, done: int) -> tuple[int, bytes]:
+        """Where the longest end of ``text`` starts, from ``done`` on, that begins a form.
 
-        Whatever began before that byte, it ended there.
+        And an end that has all gaps and marks which a form could go on after.
         """
-        tail = text[-_TAIL:]
-        foreign = tail.translate(None, self._known)
-        return len(text) - len(tail) + tail.rfind(foreign[-1:]) + 1 if foreign else 0
+        low, tail = len(text) - self._longest + 1, text[-_TAIL:]
+        strange = tail.translate(None, self._within)
+        foreign = strange.translate(None, _BETWEEN)
+        if strange:  # whatever began before that byte, it ended there
+            low = len(text) - len(tail.rpartition(strange[-1:])[2])
+        near = tail.rpartition(foreign[-1:])[2] if foreign else text[-2 * gaps.LONGEST :]
+        return self._begun(text, max(done, low)), near
 
-    def hold(self, text: bytes, low: int) -> int:
-        """Where the longest end of ``text`` starts, from ``low`` on, that begins a form."""
+    def _begun(self, text: bytes, low: int) -> int:
         size = len(text)
-        low = max(low, size - self._longest + 1)
-        if low >= size:
-            return size
         heads = self._heads or self._arranged()
         for start in self._near(text, low) if size - low > _TAIL else range(low, size):
             head = text[start : start + _WORD]

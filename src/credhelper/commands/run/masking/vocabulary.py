@@ -88,7 +88,8 @@ class Vocabulary:
         if not ready:
             if not held and hold == len(block):
                 return data, (b"", (), block[-_CONTEXT:])
-            return block[len(context) : hold], (block[hold:], (), block[:hold][-_CONTEXT:])
+            context_after = block[max(0, hold - _CONTEXT) : hold]
+            return block[len(context) : hold], (block[hold:], (), context_after)
         written = b"".join(ready)
         return written, (block[hold:], following, (context + written)[-_CONTEXT:])
 
@@ -173,15 +174,12 @@ class Vocabulary:
 
     def _hold(self, text: bytes, done: int) -> int:
         """Where the end of ``text`` starts that may become a form."""
-        low = self._openings.reach(text)
-        if low == len(text):
-            return low
-        hold = self._openings.hold(text, max(done, low))
-        end = text[max(low, len(text) - 2 * gaps.LONGEST) :]
-        if 10 in end or gaps.may_end(end):
-            hold = min(hold, self._gapped.hold(text, done))
-        if 0x2E in end or 0xE2 in end or 0x27 in end:
-            hold = min(hold, self._shortened.hold(text, done))
+        hold, end = self._openings.hold(text, done)
+        if end:
+            if 10 in end or 0xE2 in end or end[-1] in gaps.LAST:
+                hold = min(hold, self._gapped.hold(text, done))
+            if 0x2E in end or 0xE2 in end or 0x27 in end:
+                hold = min(hold, self._shortened.hold(text, done))
         return hold
 
     def _whole(self, head: bytes) -> Following:
