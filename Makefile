@@ -166,7 +166,7 @@ lint-ansible: venv ## ansible-test sanity and ansible-lint over the collection
 
 .PHONY: check-package
 check-package: venv lint-package lint-ansible ## build the RPM, lint everything that goes into it, and test it (root)
-	$(PYTEST) tests/package $(PYTESTFLAGS)
+	$(PYTEST) --timeout=1500 tests/package $(PYTESTFLAGS)
 
 .PHONY: check-rpm-py-installer
 check-rpm-py-installer: rpm ## read the package with bindings built for this Python (downloads RPM's source)

@@ -28,7 +28,7 @@ def run(argv: Sequence[str], directory: Path, umask: int = 0o022) -> str:
     }
     done = subprocess.run(
         argv, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200, check=False,
         umask=umask,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
