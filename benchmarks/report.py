@@ -16,10 +16,12 @@ from matplotlib import pyplot as plt
 
 from benchmarks import leaks, masking
 from tests.machines import nspawn, product, roots
+from tests.machines.machine import Machine
 
 Curves = dict[str, list[tuple[int, float]]]  # sizes and the seconds that they take
 
 HERE = Path(__file__).parent
+PYTHON = "/usr/bin/python3"
 MODULES = ("inside.py", "peers.py")  # what runs in the machine
 
 HEAD = """\
@@ -102,12 +104,21 @@ def measure_inside(rounds: int) -> dict[str, Any]:
     """What ``inside.py`` finds in a booted system with the package of this checkout."""
     with nspawn.booted("peers") as machine:
         product.install(machine)
+        _as_built_for(machine)
         for name in MODULES:
             machine.write(f"/root/benchmarks/{name}", (HERE / name).read_text())
-        python = ["/usr/bin/env", "--chdir=/root", "/usr/bin/python3", "-m", "benchmarks.inside"]
+        python = ["/usr/bin/env", "--chdir=/root", PYTHON, "-m", "benchmarks.inside"]
         done = machine.run([*python, f"--rounds={rounds}"], timeout=1800, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _as_built_for(machine: Machine) -> None:
+    """What the build makes for its own Python, made for the machine's: here these are two."""
+    where = "import credhelper, os; print(os.path.dirname(credhelper.__path__[0]))"
+    site = machine.run([PYTHON, "-Ic", where], check=True).stdout.strip()
+    machine.run([PYTHON, "-Im", "compileall", "-q", f"{site}/credhelper"], check=True)
+    machine.run([PYTHON, "-BIm", "credhelper.commands.run.bundle", site], check=True)
 
 
 def figures(inside: dict[str, Any]) -> list[Figure]:

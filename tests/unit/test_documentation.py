@@ -273,3 +273,14 @@ def test_the_tests_against_published_vulnerabilities_exist() -> None:
     there = "".join(path.read_text() for path in (TOP / "tests").rglob("test_*.py"))
     assert len(named) > 15
     assert {name for name in named if f"def {name}(" not in there} == set()
+
+
+def test_the_readme_quotes_figures_that_were_measured() -> None:
+    quoted = [
+        paragraph
+        for paragraph in (TOP / "README.md").read_text().split("\n\n")
+        if "[benchmarks]" in paragraph and not paragraph.startswith("[")
+    ]
+    measured = re.findall(r"\d+\.\d+", (TOP / "benchmarks/README.md").read_text())
+    assert quoted
+    assert not set(re.findall(r"\d+\.\d+", " ".join(quoted))) - set(measured)
