@@ -9,6 +9,11 @@ _NO_CWD = "what is in the working directory is not imported by -m and -c: the ca
 _REFUSED = "what cannot be run is refused by the runner, in its words and with its exit status"
 _PATH = "a Python with options of its own finds the library at the end of its path"
 _STREAMS = "standard streams that are closed are opened on /dev/null"
+_ZERO = (
+    "source with a zero byte is refused for that, as from Python 3.12 on, whatever else is in it"
+)
+_HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
+_BYTES = "code that is not text is refused as in a file, not in the words of python3 -c"
 
 _TESTS: Final = {
     ("test_cmd_line_script.CmdLineTest", _NO_CWD): "test_dash_m_bad_pyc "
@@ -24,6 +29,10 @@ _TESTS: Final = {
     "test_pymain_run_command_run_module test_pymain_run_module",
     ("test_cmd_line.CmdLineTest", _STREAMS): "test_no_std_streams test_no_stderr test_no_stdin "
     "test_no_stdout",
+    ("test_compile.TestSpecifics", _ZERO): "test_particularly_evil_undecodable "
+    "test_yet_more_evil_still_undecodable",
+    ("test_cmd_line.CmdLineTest", _BYTES): "test_undecodable_code",
+    ("test_audit.AuditTest", _HOOK): "test_excepthook",
 }
 
 # the name of a test, without "test." in front, to the reason

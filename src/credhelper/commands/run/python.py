@@ -154,16 +154,16 @@ def _run_file(script: PythonScript) -> None:
 
     def execute() -> None:
         code = compiling.code(script.source, name, script.form)
-        _stay_behind(name)
+        here = sys._getframe()  # once: the script's audit hooks would hear of it afterwards
+        _stay_behind(here, name)
         # to run a script is what this is for; a debugger of it would go on at another line
-        exec(code, main.__dict__), _stay_behind(name)  # type: ignore[func-returns-value] # noqa: S102
+        exec(code, main.__dict__), _stay_behind(here, name)  # type: ignore[func-returns-value] # noqa: S102
 
     _as_python(execute)
 
 
-def _stay_behind(name: str) -> None:
+def _stay_behind(frame: FrameType | None, name: str) -> None:
     """Keeps debuggers out of the runner's frames; the first one looks like that of ``name``."""
-    frame: FrameType | None = sys._getframe(1)
     while frame:
         frame.f_trace_lines, frame.f_trace = False, None
         last, frame = frame, frame.f_back
