@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import Runs
-from tests.real.running import VALUE, Sealed, Writes
+from tests.real.conftest import Runs, launcher
+from tests.real.running import ALICE, VALUE, Sealed, Writes
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
@@ -71,3 +72,55 @@ def test_of_a_module(sealed: Sealed, decrypt_run: Runs) -> None:
     finished = decrypt_run("-c", "my_api_key", "-m", "pooling", "spawn", cwd="/")
     (site / "pooling.py").unlink()
     assert_all_is_masked(finished.out, finished.err, "spawn")
+
+
+SERVING = """\
+# /// script
+# [tool.credhelper]
+# credentials = ["my_api_key"]
+# ///
+import multiprocessing, sys
+
+if __name__ == "__main__":
+    server = multiprocessing.get_context("forkserver")
+    with server.Pool(1) as pool:
+        print(pool.apply(len, ["four"]), flush=True)
+        sys.stdin.readline()
+        print(pool.apply(len, ["three"]), flush=True)
+    process = server.Process(target=print, args=["again"])
+    process.start()
+    process.join()
+"""
+# fake: what is its own is the server of another run
+INTRUDER = """\
+import glob, multiprocessing, os
+from multiprocessing import forkserver
+server = forkserver._forkserver
+server._forkserver_address, = glob.glob("/tmp/pymp-*/listener-*")
+server._forkserver_alive_fd = os.dup(1)
+server.ensure_running = lambda: None
+steal = "cat $CREDENTIALS_DIRECTORY/my_api_key >/tmp/stolen"
+process = multiprocessing.get_context("forkserver").Process(target=os.system, args=[steal])
+process.start()
+process.join(20)
+"""
+
+
+def test_a_stranger_of_the_same_user_gets_no_worker(
+    sealed: Sealed, write: Writes, environment: dict[str, str], users: None
+) -> None:
+    """The server of workers forks for whoever of the user's connects to its socket, up to 3.13."""
+    assert users is None
+    sealed("my_api_key", VALUE)
+    script = write(SERVING)
+    argv = [*launcher("credhelper-decrypt-run"), "--user", "alice", str(script)]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as run:
+        assert run.stdout
+        assert run.stdout.readline() == b"4\n"
+        refused = ALICE.run([sys.executable, "-I", "-c", INTRUDER])
+        out, _ = run.communicate(b"\n", timeout=60)
+    assert not Path("/tmp/stolen").exists()
+    assert refused.status != 0
+    assert out == b"5\nagain\n"

@@ -85,6 +85,7 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
         os.environ[variable] = os.fsdecode(values[name])
     if script.masks:
         _mask(values)
+    workers.follow()
     if script.record:
         _record_on_demand(script.record)
     values.clear()

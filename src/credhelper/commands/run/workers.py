@@ -4,10 +4,14 @@
 ``multiprocessing`` starts a new Python for each worker ("spawn"), or one that forks them all
 ("forkserver"); ``concurrent.interpreters`` makes another interpreter in this process. Each begins
 with :func:`begin`, and learns the values through memory.
+
+Up to Python 3.13, the server forks for any process of its user, which would be in the run then:
+here it has to know the run's key. To be deleted after October 2029, when 3.13 is out of support.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -27,17 +31,19 @@ _PROLOGUE: Final = (
     "import sys; sys.path.insert(0, {!r}); from credhelper.commands.run import workers; "
     "del sys.path[0]; workers.begin({}); del sys, workers; "
 )
+_KEY_BYTES: Final = 32
+_PATIENCE_SECONDS: Final = 10.0  # with who connects to the server of workers
 _maskers: list[Masker] = []
 _known: dict[str, bytes] = {}
+_key = bytearray()
 _late: dict[str, bytes] = {}  # decrypted on demand, when a server of workers may be there already
 
 
 def mask(values: Mapping[str, bytes]) -> None:
-    """Masks ``values`` here and in workers to come, and what is decrypted on demand later."""
+    """Masks ``values``, and what is decrypted later; in workers too, as :func:`follow` has it."""
     _maskers.extend(masking.install(values))
     _known.update({str(name): value for name, value in values.items()})
     loading.observe(_learn)
-    _patch_when_loaded()
 
 
 def begin(descriptor: int) -> None:
@@ -45,8 +51,10 @@ def begin(descriptor: int) -> None:
     import marshal
 
     with open(descriptor, "rb") as file:
-        values = marshal.load(file)  # noqa: S302 # from the script's own process, in memory
-    mask(values)
+        key, masked, values = marshal.load(file)  # noqa: S302 # from the script's own process
+    if masked:
+        mask(values)
+    follow(key)
 
 
 def learn(values: Mapping[str, bytes]) -> None:
@@ -62,8 +70,12 @@ def _learn(name: str, value: bytes) -> None:
     _known[str(name)] = _late[str(name)] = value  # a CredentialName
 
 
-def _patch_when_loaded() -> None:
-    """Few scripts import ``multiprocessing``, which is slow: it is changed when one does."""
+def follow(key: bytes = b"") -> None:
+    """Has workers begin as this process did; ``key`` is the run's, made where there is none yet.
+
+    Few scripts import ``multiprocessing``, which is slow: it is changed when one does.
+    """
+    _key[:] = key or os.urandom(_KEY_BYTES)
     for name, patch in _PATCHES.items():
         if name in sys.modules:
             patch(sys.modules[name])
@@ -104,7 +116,7 @@ def _start_masked(util: Any) -> None:
         other = os.fsdecode(path) != sys.executable
         if not at or other or words[at].startswith(_TRACKER):
             return int(start(path, args, passfds))
-        values = _in_memory(_known)
+        values = _in_memory()
         try:
             words[at] = _PROLOGUE.format(_place(), values) + words[at]
             return int(start(path, words, [*passfds, values]))
@@ -137,10 +149,46 @@ def _mask_interpreters(interpreters: Any) -> None:
 
     def create_masked(*arguments: Any, **options: Any) -> int:
         number = int(create(*arguments, **options))
-        own.exec(number, _PROLOGUE.format(_place(), _in_memory(_known)))  # which closes it
+        own.exec(number, _PROLOGUE.format(_place(), _in_memory()))  # which closes it
         return number
 
     own.create = create_masked
+
+
+def _ask_for_the_key(forkserver: Any) -> None:
+    """Has ``multiprocessing.forkserver`` send the key, and fork for nobody without."""
+    if sys.version_info < (3, 14):
+        forkserver.reduction = _Keyed(forkserver.reduction)
+
+
+class _Keyed:
+    """``multiprocessing.reduction``, with the key before the descriptors that it sends."""
+
+    def __init__(self, reduction: Any) -> None:
+        self._reduction = reduction
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reduction, name)
+
+    def sendfds(self, sock: Any, fds: Sequence[int]) -> None:
+        """As ``reduction.sendfds``."""
+        sock.sendall(_key)
+        self._reduction.sendfds(sock, fds)
+
+    def recvfds(self, sock: Any, size: int) -> Any:
+        """As ``reduction.recvfds``; the server goes on after ``ECONNABORTED``."""
+        from _operator import _compare_digest
+
+        sock.settimeout(_PATIENCE_SECONDS)
+        try:
+            key = b""
+            while len(key) < len(_key) and (more := sock.recv(len(_key) - len(key))):
+                key += more
+            if not _compare_digest(key, _key):
+                raise ConnectionAbortedError(errno.ECONNABORTED, "a stranger")
+            return self._reduction.recvfds(sock, size)
+        except (EOFError, TimeoutError, RuntimeError):
+            raise ConnectionAbortedError(errno.ECONNABORTED, "it sent nothing") from None
 
 
 class _Lesson:
@@ -152,6 +200,7 @@ class _Lesson:
 
 _PATCHES: Final[dict[str, Callable[[Any], None]]] = {
     "multiprocessing.util": _start_masked,
+    "multiprocessing.forkserver": _ask_for_the_key,
     "multiprocessing.spawn": _tell_what_is_new,
     "concurrent.interpreters": _mask_interpreters,
 }
@@ -164,11 +213,11 @@ def _place() -> str:
     return os.path.dirname((origin or "").removesuffix("/__init__.py"))
 
 
-def _in_memory(values: Mapping[str, bytes]) -> int:
+def _in_memory() -> int:
     import marshal
 
     descriptor = os.memfd_create("credhelper")
     with open(descriptor, "wb", closefd=False) as file:
-        marshal.dump(dict(values), file)
+        marshal.dump((bytes(_key), bool(_maskers), _known), file)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
