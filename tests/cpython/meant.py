@@ -13,7 +13,12 @@ _ZERO = (
     "source with a zero byte is refused for that, as from Python 3.12 on, whatever else is in it"
 )
 _HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
-_BYTES = "code that is not text is refused as in a file, not in the words of python3 -c"
+_ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
+_FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
+_BELOW = (
+    "faulthandler shows the runner's frames below the script's; and no descriptor is open at the "
+    "start but the first three"
+)
 
 _TESTS: Final = {
     ("test_cmd_line_script.CmdLineTest", _NO_CWD): "test_dash_m_bad_pyc "
@@ -31,7 +36,18 @@ _TESTS: Final = {
     "test_no_stdout",
     ("test_compile.TestSpecifics", _ZERO): "test_particularly_evil_undecodable "
     "test_yet_more_evil_still_undecodable",
-    ("test_cmd_line.CmdLineTest", _BYTES): "test_undecodable_code",
+    ("test_cmd_line.CmdLineTest", _REFUSED): "test_parsing_error",
+    ("test_pdb.PdbTestCase", _NO_CWD): "test_blocks_at_first_code_line test_breakpoint "
+    "test_module_is_run_as_main test_module_without_a_main test_package_without_a_main "
+    "test_relative_imports test_relative_imports_on_plain_module test_run_module",
+    ("test_faulthandler.FaultHandlerTests", _BELOW): "test_dump_traceback test_dump_traceback_fd "
+    "test_dump_traceback_file test_dump_traceback_later test_dump_traceback_later_fd "
+    "test_dump_traceback_later_file test_dump_traceback_later_repeat "
+    "test_dump_traceback_later_twice test_dump_traceback_threads "
+    "test_dump_traceback_threads_file test_enable_fd test_register test_register_chain "
+    "test_register_fd test_register_file test_register_threads test_truncate",
+    ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
+    ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
     ("test_audit.AuditTest", _HOOK): "test_excepthook",
 }
 

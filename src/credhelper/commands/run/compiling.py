@@ -17,7 +17,7 @@ from _ctypes import (
     dlsym,
 )
 
-from credhelper.commands.script import COMPILED
+from credhelper.commands.script import COMMAND, COMPILED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,10 +60,21 @@ def code(source: bytes, name: str, form: str) -> CodeType:
 
         compiled: CodeType = marshal.loads(source[_PYC_HEADER_BYTES:])  # noqa: S302 # as Python does
         return compiled
+    if form == COMMAND:
+        return _code_of_command(source.decode("utf-8", "surrogateescape"), name)
     _check_text(source, name)
     function = _Function(dlsym(dlopen(None, 0), "Py_CompileString"))  # type: ignore[arg-type]
     found: CodeType = function(source, os.fsencode(name), _Int(_FILE_INPUT))
     return found
+
+
+def _code_of_command(text: str, name: str) -> CodeType:
+    """As of ``python3 -c``: it is text already, whatever encoding it declares."""
+    try:
+        return compile(text, name, "exec", flags=0, dont_inherit=True)
+    except UnicodeEncodeError:
+        os.write(2, b"Unable to decode the command from the command line:\n")
+        raise
 
 
 def _check_text(source: bytes, name: str) -> None:
