@@ -83,6 +83,14 @@ WAYS: Final = {
         ),
         "a key file in the clear",
     ),
+    "dotenvx": Way(
+        ("dotenvx",),
+        (
+            Step(f"dotenvx set API_KEY {VALUE}"),
+            Step("dotenvx run -- python3 report.py"),
+        ),
+        "a key in the clear, .env.keys beside the file; the value is on the command line",
+    ),
 }
 
 
