@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from tests.machines.machine import Machine
 
-POOLS = Path(__file__).parents[1] / "real/pool_cases.py"
+ROOT = Path(__file__).parents[2]
+POOLS = ROOT / "tests/real/pool_cases.py"
 CREDHELPER = "/usr/bin/credhelper"
 RUN = "/usr/bin/credhelper-decrypt-run"
 SUDO = "/usr/bin/sudo"
@@ -27,6 +30,30 @@ def test_added_credential_is_one_for_systemd(machine: Machine) -> None:
     service += ["--property=LoadCredentialEncrypted=my_api_key", "/usr/bin/sh", "-c"]
     shown = machine.run([*service, 'cat "$CREDENTIALS_DIRECTORY/my_api_key"'])
     assert (shown.returncode, shown.stdout) == (0, "s3cret-value"), shown.stderr
+
+
+def test_the_service_of_the_readme_keeps_the_key_out_of_the_journal(machine: Machine) -> None:
+    """As it stands there; then once more with its output kept, for what the script got."""
+    key = "dummy-0123456789abcdef"
+    readme = (ROOT / "README.md").read_text().partition("## From script to service\n")[2]
+    unit = re.search(r"(?:^    .+\n)+", readme, re.MULTILINE)
+    assert unit
+    machine.run([CREDHELPER, "add", "my_api_key", "--stdin"], input=key, check=True)
+    machine.write("/opt/jobs/report.py", (ROOT / "examples/report.py").read_bytes(), mode=0o755)
+    machine.write("/run/systemd/system/report.service", dedent(unit[0]))
+    start = ["/bin/sh", "-c", "systemctl daemon-reload && systemctl start --wait report.service"]
+    started = machine.run(start)
+    written = machine.journal("_SYSTEMD_UNIT=report.service", "+", "UNIT=report.service")
+    assert started.returncode == 0, written
+    assert written
+    assert key not in str(machine.journal())
+
+    kept = "[Service]\nStandardOutput=file:/run/report.out\n"
+    machine.write("/run/systemd/system/report.service.d/kept.conf", kept)
+    machine.run(start, check=True)
+    assert f"with: Bearer {key}\n" in machine.read("/run/report.out").decode()
+    left = ["/run/systemd/system/report.service", "/run/systemd/system/report.service.d"]
+    machine.run(["/bin/rm", "-r", "/run/report.out", *left], check=True)
 
 
 def test_no_library_takes_the_place_of_a_closed_standard_stream(machine: Machine) -> None:
