@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shlex
 import socket
@@ -174,6 +175,19 @@ def test_pip(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, serv
     finished = decrypt_run(str(write(text, "pip.sh")))
     basic = base64.b64encode(f"token:{VALUE}".encode()).decode()
     assert f"Basic {basic}" in server.headers, finished.err
+    assert VALUE not in finished.out + finished.err
+
+
+def test_skopeo(
+    sealed: Callable[..., Path], write: Writes, decrypt_run: Runs, server: Asked
+) -> None:
+    registry = server.url.removeprefix("http://")
+    basic = base64.b64encode(f"token:{VALUE}".encode()).decode()
+    sealed("registry_auth", json.dumps({"auths": {registry: {"auth": basic}}}))
+    text = recipe("skopeo").replace("registry.example.com", registry)
+    text = text.replace("inspect", "inspect --tls-verify=false")
+    finished = decrypt_run(str(write(text, "skopeo.sh")))
+    assert set(server.headers) == {"", f"Basic {basic}"}, finished.err
     assert VALUE not in finished.out + finished.err
 
 
