@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +33,20 @@ def credential(name: str, **other: Any) -> dict[str, Any]:
         "problems": [],
         **other,
     }
+
+
+def on_a_terminal(words: list[str], columns: int, directory: Path) -> str:
+    """What the command shows on a terminal that is so wide, without its colours."""
+    master, slave = pty.openpty()
+    wide = os.environ | {"COLUMNS": str(columns), "TERM": "xterm"}
+    subprocess.run(words, check=True, cwd=directory, env=wide, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # EIO: all is read, and nobody has it open any more
+        while True:
+            shown += os.read(master, 1 << 16)
+    os.close(master)
+    return re.sub(r"\x1b\[[\d;]*m", "", shown.decode())
 
 
 def finding(subject: str, evidence: str) -> dict[str, str]:
@@ -70,6 +89,17 @@ def test_a_row_a_credential_and_one_for_the_host() -> None:
     assert second.last_used == "2026-11-24T09:00:00+00:00"
     assert own.findings == ("the machine: warning: swaps to disk in the <clear>",)
     assert silent.findings == (fleet.NO_FACTS,)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_narrow_terminal_shows_every_column(columns: int, tmp_path: Path) -> None:
+    (tmp_path / "facts.json").write_text(json.dumps(FACTS))
+    call = "from credhelper.commands.cli import main; main(['report', 'facts.json'])"
+    shown = on_a_terminal([sys.executable, "-c", call], columns, tmp_path)
+    assert max(map(len, shown.splitlines())) <= columns
+    [row] = [line for line in shown.splitlines() if line.startswith("web1  b ")]
+    assert re.search(r"host\+tpm2 +\d+ +2027-01-01 +\d+d$", row.rstrip()), shown
+    assert "no facts: the host was not reached" in shown
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.json:
         terminal.print_json("report", {"rows": [row.as_data() for row in rows]})
     else:
-        terminal.table(_HEADINGS, [_cells(row) for row in rows], alarming=6)
+        terminal.table(_HEADINGS, [_shown(row) for row in rows], alarming=6, figures=("DAYS OLD",))
     return 0
 
 
@@ -129,6 +130,15 @@ def _cells(row: Row) -> tuple[str, ...]:
     age = "" if row.age_days is None else str(row.age_days)
     found = "; ".join(row.findings)
     return row.host, row.credential, row.bound_to, age, row.expires, row.last_used, found
+
+
+def _shown(row: Row) -> tuple[str, ...]:
+    """The cells of ``row``, with as much of the times as a terminal has room for."""
+    *cells, expires, last_used, found = _cells(row)
+    if terminal.is_dressed():
+        expires = expires[: len("2026-01-31")]
+        last_used = last_used and terminal.age(datetime.fromisoformat(last_used).timestamp())
+    return (*cells, expires, last_used, found)
 
 
 def _summary(rows: Sequence[Row]) -> str:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
 _LESS: Final = "/usr/bin/less"
 _RECENT_SECONDS: Final = 300 * 86400
-_GIVE_WAY: Final = ("NAME", "LAST USED", "CREDENTIALS", "PROBLEMS", "WHAT")
+_GIVE_WAY: Final = (
+    *("NAME", "HOST", "CREDENTIAL", "CREDENTIALS"),
+    *("DAYS OLD", "LAST USED", "PROBLEMS", "WHAT"),
+)
 # ... these as the last, down to that part of it
-_NAMES: Final = {"NAME": 4, "HOST": 5, "CREDENTIAL": 5, "CREDENTIALS": 5}
+_NAMES: Final = {"NAME": 4, "HOST": 7, "CREDENTIAL": 6, "CREDENTIALS": 5}
 JSON_FORMAT: Final = 1  # of the envelope that --json prints
 
 
@@ -124,7 +127,9 @@ def table(
             overflow="fold",
             no_wrap=heading not in _GIVE_WAY,
             justify="right" if heading in figures else "left",
-            min_width=min(widths[index], screen.width // part) if part else None,
+            min_width=min(widths[index], screen.width // part)
+            if part
+            else max(map(len, heading.split())),
         )
     for row in rows:
         cells = [Text(messages.one_line(row[index])) for index in columns]
