@@ -30,9 +30,11 @@ pytest_plugins = ("tests.real.runner_fixtures",)
 TIME_LIMIT_SECONDS: Final = 600
 PYTHON: Final = "/usr/bin/python3"
 FEW: Final = "test_atexit test_eof test_gc test_runpy test_cmd_line_script".split()
-# start a Python only to look at what is not this program's: other executables, builds, hours
+# start a Python only to look at what is not this program's: other executables, builds, hours, or
+# have no test on this system
 NOT_OURS: Final = frozenset(
-    "test_crashers test_embed test_gdb test_launcher test_regrtest test_venv test_cppext".split()
+    "test_crashers test_embed test_gdb test_launcher test_regrtest test_venv test_cppext "
+    "test_dtrace test_startfile test_winconsoleio".split()
 )
 # what a test gives to reach Python without the caller's settings, which the runner never has
 SHIM: Final = """\
