@@ -16,6 +16,10 @@ _HOOK = "a hook in between keeps the runner's frames out of the script's traceba
 _ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
 _FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
 _LOGIN = "descriptors and signals are as at a login, whatever the caller had"
+_STUCK = (
+    "where a daemon thread is stopped in the middle of a write, Python ends with status 120 and "
+    "does not abort"
+)
 _BELOW = (
     "faulthandler shows the runner's frames below the script's; and no descriptor is open at the "
     "start but the first three"
@@ -49,6 +53,8 @@ _TESTS: Final = {
     "test_register_fd test_register_file test_register_threads test_truncate",
     ("test_posix.TestPosixSpawn", _LOGIN): "test_close_file test_setsid test_setsigmask",
     ("test_posix.TestPosixSpawnP", _LOGIN): "test_close_file test_setsid test_setsigmask",
+    ("test_io.CMiscIOTest", _STUCK): "test_daemon_threads_shutdown_stderr_deadlock "
+    "test_daemon_threads_shutdown_stdout_deadlock",
     ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
     ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
     ("test_audit.AuditTest", _HOOK): "test_excepthook",

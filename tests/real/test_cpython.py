@@ -34,7 +34,7 @@ FEW: Final = "test_atexit test_eof test_gc test_runpy test_cmd_line_script".spli
 # have no test on this system
 NOT_OURS: Final = frozenset(
     "test_crashers test_embed test_gdb test_launcher test_regrtest test_venv test_cppext "
-    "test_dtrace test_startfile test_winconsoleio".split()
+    "test_dtrace test_startfile test_tcl test_winconsoleio".split()
 )
 # what a test gives to reach Python without the caller's settings, which the runner never has
 SHIM: Final = """\
