@@ -15,7 +15,8 @@ _ZERO = (
 _HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
 _ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
 _FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
-_LOGIN = "descriptors and signals are as at a login, whatever the caller had"
+_LOGIN = "descriptors, signals and the umask are as at a login, whatever the caller had"
+_ROOT = "the runner needs root"
 _STUCK = (
     "where a daemon thread is stopped in the middle of a write, Python ends with status 120 and "
     "does not abort"
@@ -55,6 +56,9 @@ _TESTS: Final = {
     ("test_posix.TestPosixSpawnP", _LOGIN): "test_close_file test_setsid test_setsigmask",
     ("test_io.CMiscIOTest", _STUCK): "test_daemon_threads_shutdown_stderr_deadlock "
     "test_daemon_threads_shutdown_stdout_deadlock",
+    ("test_subprocess.POSIXProcessTestCase", _LOGIN): "test_pass_fds test_pass_fds_inheritable "
+    "test_pass_fds_redirected test_umask",
+    ("test_subprocess.POSIXProcessTestCase", _ROOT): "test_user",
     ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
     ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
     ("test_audit.AuditTest", _HOOK): "test_excepthook",
