@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -34,20 +35,22 @@ def journald(machine: Machine, request: pytest.FixtureRequest) -> Iterator[list[
 
     The test's parameter, if any, is more of its configuration.
     """
-    aside = JOURNAL.parent / "aside"
-    JOURNAL.rename(aside)
-    Path("/etc/systemd").mkdir(exist_ok=True)
-    Path("/etc/systemd/journald.conf").write_text(
-        CONFIGURATION + getattr(request, "param", "Audit=no\n")
-    )
-    with subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL) as process:
-        while not JOURNAL.exists():
-            assert process.poll() is None
-            time.sleep(0.005)  # it tells nobody but systemd when it is ready
-        yield machine.written
-        process.terminate()
-    aside.rename(JOURNAL)
-    shutil.rmtree("/run/log/journal")
+    with open(__file__) as one_at_a_time:  # each switches the kernel's audit, of which there is one
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        aside = JOURNAL.parent / "aside"
+        JOURNAL.rename(aside)
+        Path("/etc/systemd").mkdir(exist_ok=True)
+        Path("/etc/systemd/journald.conf").write_text(
+            CONFIGURATION + getattr(request, "param", "Audit=no\n")
+        )
+        with subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL) as process:
+            while not JOURNAL.exists():
+                assert process.poll() is None
+                time.sleep(0.005)  # it tells nobody but systemd when it is ready
+            yield machine.written
+            process.terminate()
+        aside.rename(JOURNAL)
+        shutil.rmtree("/run/log/journal")
 
 
 @pytest.fixture
