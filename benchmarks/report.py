@@ -116,11 +116,10 @@ def measure_inside(rounds: int) -> dict[str, Any]:
 
 
 def _as_built_for(machine: Machine) -> None:
-    """What the build makes for its own Python, made for the machine's: here these are two."""
+    """Makes the bytecode for the machine's Python, which is not the one that built the package."""
     where = "import credhelper, os; print(os.path.dirname(credhelper.__path__[0]))"
     site = machine.run([PYTHON, "-Ic", where], check=True).stdout.strip()
     machine.run([PYTHON, "-Im", "compileall", "-q", f"{site}/credhelper"], check=True)
-    machine.run([PYTHON, "-BIm", "credhelper.commands.run.bundle", site], check=True)
 
 
 def figures(inside: dict[str, Any], rounds: int) -> list[Figure]:

@@ -164,6 +164,8 @@ def _build(name: str, recipe: Recipe, roots: Path) -> Path:
     _discard(building)  # of a build that was killed
     log = roots / f"{name}.log"
     command = [
+        # killed, it would leave processes and mounts behind, which to discard is to delete /dev
+        *("/usr/bin/unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
         "/usr/bin/mmdebstrap",
         "--mode=root",
         "--variant=apt",
@@ -271,7 +273,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _discard(directory: Path) -> None:
-    # mmdebstrap leaves nothing mounted behind when it is killed (it mounts in a namespace)
     shutil.rmtree(directory, ignore_errors=not directory.exists())
 
 

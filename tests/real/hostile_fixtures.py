@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from credhelper import sealing
+from credhelper.commands import sealing
 from tests.real import hostile
 from tests.real.conftest import STORE, Machine
 from tests.real.hostile import EVIL, HACKED, OTHER_VALUE, Judge

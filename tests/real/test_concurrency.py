@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from credhelper import loading, sealing
+from credhelper import loading
+from credhelper.commands import sealing
 from tests.real.conftest import STORE, Record, Runs, launcher, unseal
 
 MANY: Final = 20

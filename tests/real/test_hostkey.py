@@ -13,7 +13,8 @@ from typing import Final
 
 import pytest
 
-from credhelper import errors, sealing
+from credhelper import errors
+from credhelper.commands import sealing
 from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Runs, unseal
 
 MACHINE_ID: Final = Path("/etc/machine-id")

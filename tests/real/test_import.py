@@ -154,7 +154,7 @@ def test_a_failing_rename_undoes_those_before_it(sealed: Callable[..., Path]) ->
     sealed("first", b"old")
     (STORE / "second").mkdir()
     program = (
-        "from credhelper import sealing\n"
+        "from credhelper.commands import sealing\n"
         "from credhelper.commands import installing\n"
         "names = 'new', 'first', 'second'\n"
         "blobs = {name: sealing.seal(name, b'new', with_key='host') for name in names}\n"

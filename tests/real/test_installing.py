@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from credhelper import errors, sealing
-from credhelper.commands import installing, inventory
+from credhelper import errors
+from credhelper.commands import installing, inventory, sealing
 from tests.real import namespace
 from tests.real.conftest import STORE, Runs
 

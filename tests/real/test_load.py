@@ -18,7 +18,8 @@ from typing import Final
 import pytest
 
 import credhelper
-from credhelper import loading, sealing
+from credhelper import loading
+from credhelper.commands import sealing
 from tests.real import tracing
 from tests.real.conftest import OTHER_STORES, STORE, SYSTEMD_CREDS, Finished, Runs, unseal
 

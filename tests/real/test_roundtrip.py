@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import credhelper
-from credhelper import loading, sealing
-from credhelper.commands import installing
+from credhelper import loading
+from credhelper.commands import installing, sealing
 from credhelper.commands.cli import storing
 from credhelper.commands.cli.binding import Bound
 from credhelper.name import CredentialName

@@ -15,7 +15,8 @@ from typing import Final
 
 import pytest
 
-from credhelper import envelope, errors, sealing, unsealing
+from credhelper import envelope, errors, unsealing
+from credhelper.commands import sealing
 from tests.real import tracing
 from tests.real.conftest import HOST_KEY, STORE, SYSTEMD_CREDS, Runs, launcher, unseal
 

@@ -12,7 +12,8 @@ from tests.machines.machine import Machine
 
 _CALL = """
 import base64, json, sys
-from credhelper import errors, load_bytes, sealing, unsealing
+from credhelper import errors, load_bytes, unsealing
+from credhelper.commands import sealing
 operation, name, options = json.loads(sys.argv[1])
 unsealing.TIME_LIMIT_SECONDS = options.pop("time_limit", unsealing.TIME_LIMIT_SECONDS)
 answers = []

@@ -73,8 +73,8 @@ OF_COMMANDS = """
     audit escapers grants kernel literals messages metadata ordinary parts script spellings trust
 """.split()
 OF_RUN = """
-    bundle compiling delivery environment handover hardening identity interpreter launcher mounts
-    options planning python target workers
+    compiling delivery environment handover hardening identity interpreter launcher mounts options
+    planning python target workers
 """.split()
 MASKING = "forms gaps masker openings shortened tracers vocabulary".split()
 IMPORTED = {

@@ -147,7 +147,7 @@ def test_machine_id_changed(machine: Machine, host_key: str) -> None:
 
 def test_ordinary_user_is_not_permitted(machine: Machine) -> None:
     blob = library.seal(machine, "api_key", b"value", with_key="host").value
-    program = f"from credhelper import sealing; sealing.unseal('api_key', {blob!r})"
+    program = f"from credhelper.commands import sealing; sealing.unseal('api_key', {blob!r})"
     refused = machine.as_user("alice", ["/usr/bin/python3", "-Ic", program])
     assert refused.returncode == 1
     assert "value" not in refused.stdout

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from credhelper import hostkey, sealing, unsealing
+from credhelper import hostkey, unsealing
+from credhelper.commands import sealing
 from credhelper.commands.check import machine, swap
 from credhelper.errors import SystemdMissing
 

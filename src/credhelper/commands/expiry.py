@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from credhelper import sealing
+from credhelper.commands import sealing
 from credhelper.errors import CredentialExpired
 
 _DAY_SECONDS: Final = 86400

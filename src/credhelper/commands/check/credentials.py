@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from credhelper import envelope, hostkey, sealing, store
-from credhelper.commands import expiry
+from credhelper import envelope, hostkey, store
+from credhelper.commands import expiry, sealing
 from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
 from credhelper.errors import (
     CredentialError,

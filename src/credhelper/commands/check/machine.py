@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from credhelper import hostkey, sealing, unsealing
-from credhelper.commands import program
+from credhelper import hostkey, unsealing
+from credhelper.commands import program, sealing
 from credhelper.commands.check import swap
 from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
 from credhelper.errors import SystemdMissing

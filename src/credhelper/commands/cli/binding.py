@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from credhelper import envelope, hostkey, sealing
-from credhelper.commands import expiry, messages
+from credhelper import envelope, hostkey
+from credhelper.commands import expiry, messages, sealing
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,

@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from credhelper import sealing, unsealing
 from credhelper import store as credential_store
-from credhelper.commands import messages
+from credhelper import unsealing
+from credhelper.commands import messages, sealing
 from credhelper.commands.check import (
     credentials,
     grants,

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from credhelper import envelope, hostkey, sealing, store
-from credhelper.commands import dotenv_import, installing, messages
+from credhelper import envelope, hostkey, store
+from credhelper.commands import dotenv_import, installing, messages, sealing
 from credhelper.commands.cli import binding, changing, storing, stream
 from credhelper.commands.dotenv_import import FILL_IN
 from credhelper.commands.source import Source

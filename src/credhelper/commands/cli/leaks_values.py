@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credhelper import sealing, store, unsealing
-from credhelper.commands import inventory, retired
+from credhelper import store, unsealing
+from credhelper.commands import inventory, retired, sealing
 from credhelper.commands.cli import terminal
 from credhelper.commands.source import Source
 from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue

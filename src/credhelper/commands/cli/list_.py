@@ -8,8 +8,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from credhelper import sealing
-from credhelper.commands import descriptions, expiry, inventory, messages, records, retired
+from credhelper.commands import descriptions, expiry, inventory, messages, records, retired, sealing
 from credhelper.commands import grants as granted
 from credhelper.commands.check import grants
 from credhelper.commands.cli import terminal

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from credhelper import envelope, sealing, store
-from credhelper.commands import descriptions, installing, messages
+from credhelper import envelope, store
+from credhelper.commands import descriptions, installing, messages, sealing
 from credhelper.commands.cli import add, binding, changing, storing, terminal, value
 from credhelper.errors import (
     CredentialError,

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from credhelper import sealing, store
-from credhelper.commands import audit, installing, retired
+from credhelper import store
+from credhelper.commands import audit, installing, retired, sealing
 from credhelper.errors import CredentialError, EncryptionFailed, StoreFailed
 
 if TYPE_CHECKING:

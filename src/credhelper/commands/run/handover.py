@@ -9,7 +9,6 @@ from __future__ import annotations
 import _signal
 import gc
 import os
-import sys
 
 from credhelper import recording
 from credhelper.commands import audit
@@ -87,8 +86,6 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     if user and file >= 0 and os.fstat(file).st_uid == user:
         python.find_packages_of_user()
     plan.script.close()
-    if bundle := sys.modules.get("credhelper.commands.run.bundle"):
-        bundle.leave()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
     python.become_script(script, values)
