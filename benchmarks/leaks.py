@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What searching a history costs: credhelper leaks against Git reading all objects to nowhere.
 
-The history is generated: source files that change a few lines at a time, packed as Git packs.
+Of two histories of 1 GB: source files that are made up and change a few lines at a time, and the
+releases of a large package of PyPI, one after the other.
 The runs alternate, and a ratio is that of two runs side by side: what else the machine does
 falls on both. Run it with the Python to be measured: python3 benchmarks/leaks.py
 """
@@ -20,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,9 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 GIT = "/usr/bin/git"
 OBJECTS = ("cat-file", "--batch-all-objects", "--batch")
 POLL_SECONDS = 0.05  # between two looks at how much memory is taken
+COMMIT = b"commit refs/heads/main\ncommitter A <a@example.org> %d +0000\ndata %d\n%s\n"
+# of ansible, which has code, documents and tables of many people: 71,000 files that differ
+RELEASES = "7.0.0 8.0.0 9.0.1 9.5.1 10.0.1 10.7.0 11.0.0 11.6.0 12.0.0 12.3.0".split()
 
 # argv: where credhelper is, the repository; standard input: the values as JSON
 SEARCH = """
@@ -57,8 +62,8 @@ class Run:
 
 
 @contextmanager
-def history(megabytes: int, kept: Path | None = None) -> Iterator[Path]:
-    """A bare repository with objects of that size, made once if it is to be kept."""
+def history(commits: Iterable[bytes], kept: Path | None = None) -> Iterator[Path]:
+    """A bare repository of what git-fast-import(1) is told, made once if it is to be kept."""
     with tempfile.TemporaryDirectory(prefix="credhelper-bench-", dir="/var/tmp") as scratch:
         path = kept or Path(scratch) / "history.git"
         if not path.exists():
@@ -68,7 +73,7 @@ def history(megabytes: int, kept: Path | None = None) -> Iterator[Path]:
             ) as importer:
                 if not importer.stdin:
                     raise RuntimeError("no pipe")
-                for part in _commits(megabytes * 1_000_000):
+                for part in commits:
                     importer.stdin.write(part)
             _git(path, "repack", "-adfq")
         yield path
@@ -78,8 +83,29 @@ def _git(where: Path, *arguments: str) -> None:
     subprocess.run([GIT, *arguments], cwd=where, check=True)
 
 
-def _commits(size: int) -> Iterator[bytes]:
-    """The commands of git-fast-import(1) for a history with file contents of size bytes."""
+def released() -> Iterator[bytes]:
+    """The commands of git-fast-import(1) for the releases, as the registry has them."""
+    for number, version in enumerate(RELEASES):
+        message = version.encode()
+        yield COMMIT % (1_670_000_000 + 10_000_000 * number, len(message), message)
+        yield b"deleteall\n"
+        with tempfile.TemporaryDirectory(prefix="credhelper-bench-", dir="/var/tmp") as scratch:
+            download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", scratch]
+            argv = [sys.executable, "-m", "pip", *download, f"ansible=={version}"]
+            subprocess.run(argv, check=True)
+            [wheel] = Path(scratch).iterdir()
+            with zipfile.ZipFile(wheel) as files:
+                for name in files.namelist():
+                    yield _file(name.encode(), files.read(name))
+
+
+def _file(path: bytes, content: bytes) -> bytes:
+    return b"M 100644 inline %s\ndata %d\n%s\n" % (path, len(content), content)
+
+
+def made_up(megabytes: int) -> Iterator[bytes]:
+    """The commands of git-fast-import(1) for a history with file contents of that size."""
+    size = megabytes * 1_000_000
     chance = random.Random(7)  # noqa: S311 # the same history in every run
     letters = "etaoinshrdlucmfwypvbgkjqxz"
     words = ["".join(chance.choices(letters, k=chance.randint(2, 11))) for _ in range(8000)]
@@ -99,14 +125,11 @@ def _commits(size: int) -> Iterator[bytes]:
     changed = paths
     for number in itertools.count():
         message = b"".join(line() for _ in range(3))
-        yield b"commit refs/heads/main\n"
-        yield b"committer A <a@example.org> %d +0000\n" % (1_500_000_000 + 600 * number)
-        yield b"data %d\n%s\n" % (len(message), message)
+        yield COMMIT % (1_500_000_000 + 600 * number, len(message), message)
         for path in changed:
             content = b"".join(files[path])
             size -= len(content)
-            yield b"M 100644 inline %s\n" % path.encode()
-            yield b"data %d\n%s\n" % (len(content), content)
+            yield _file(path.encode(), content)
         if size <= 0:
             return
         changed = chance.sample(paths, chance.choice([1, 1, 2, 3, 5]))
@@ -190,18 +213,21 @@ def _memory(process: int) -> tuple[float, float]:
     return own + math.fsum(a for a, _ in below), resident + math.fsum(b for _, b in below)
 
 
-def pairs(megabytes: int = 1000, rounds: int = 5, credentials: int = 16) -> list[tuple[Run, Run]]:
-    """Of every round the search, and Git alone in the order of packs: the faster one."""
-    with history(megabytes) as path:
+def pairs(
+    commits: Iterable[bytes], rounds: int, credentials: Iterable[int]
+) -> Iterator[tuple[int, list[tuple[Run, Run]]]]:
+    """For so many credentials, of every round the search, and Git alone in the order of packs."""
+    with history(commits) as path:
         read(path, "--unordered")
-        return [(search(path, credentials), read(path, "--unordered")) for _ in range(rounds)]
+        for count in credentials:
+            yield count, [(search(path, count), read(path, "--unordered")) for _ in range(rounds)]
 
 
 def growth(sizes: Sequence[int] = (10, 30, 100, 300, 1000)) -> list[tuple[int, float]]:
     """Megabytes of history, and the median seconds of three searches for 16 credentials."""
     curve = []
     for size in sizes:
-        with history(size) as path:
+        with history(made_up(size)) as path:
             times = [search(path, 16).seconds for _ in range(3)]
         curve.append((size, statistics.median(times)))
     return curve
@@ -212,12 +238,14 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="of objects (default: 1000)")
     parser.add_argument("--rounds", type=int, default=5, help="of each run (default: 5)")
     parser.add_argument("--credentials", type=int, nargs="+", default=[16])
+    parser.add_argument("--releases", action="store_true", help="of a package, none made up")
     parser.add_argument("--peers", action="store_true", help="measure other searches beside it")
     parser.add_argument("--keep", type=Path, help="a repository to make, or to use again")
     arguments = parser.parse_args()
-    with history(arguments.megabytes, arguments.keep) as path:
+    commits = released() if arguments.releases else made_up(arguments.megabytes)
+    with history(commits, arguments.keep) as path:
         count = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-        print(f"Python {sys.version.split()[0]}, {arguments.megabytes} MB, {count} processors")
+        print(f"Python {sys.version.split()[0]}, {count} processors")
         print(f"{'credentials':>12}{'ratio':>20}{'to by id':>20}{'s':>20}", end="")
         print(f"{'MB':>6}{'with packs':>11}")
         for credentials in arguments.credentials:

@@ -67,6 +67,7 @@ roots.RECIPES["peers"] = replace(
     ),
 )
 
+SEARCHED_FOR = {16: 1.2, 64: 1.5}  # how many credentials, and the ratio to reach
 AGAINST = {
     ("subprocess",): "a script that decrypts with `subprocess` and `systemd-creds`",
     ("python", "decrypt"): "the floor: `python3 -I -S -c pass`, then one `systemd-creds decrypt`",
@@ -158,22 +159,27 @@ def figures(inside: dict[str, Any], rounds: int) -> list[Figure]:
             "more",
         )
     )
-    pairs = leaks.pairs(rounds=max(2, rounds // 3))
-    rows += [
+    resident = []
+    for what, commits in (("made up", leaks.made_up(1000)), ("releases", leaks.released())):
+        for credentials, pairs in leaks.pairs(commits, max(2, rounds // 3), SEARCHED_FOR):
+            resident += [search.resident for search, _ in pairs]
+            rows.append(
+                Figure(
+                    f"`leaks`, {credentials} credentials, 1 GB of objects, {what}",
+                    "`git cat-file --batch-all-objects --batch --unordered` to nowhere",
+                    SEARCHED_FOR[credentials],
+                    [search.seconds / alone.seconds for search, alone in pairs],
+                )
+            )
+    rows.append(
         Figure(
-            "`leaks`, 16 credentials, 1 GB of objects",
-            "`git cat-file --batch-all-objects --batch --unordered` to nowhere",
-            1.3,
-            [search.seconds / alone.seconds for search, alone in pairs],
-        ),
-        Figure(
-            "its peak memory, Git's and the packs that it maps included",
+            "their peak memory, Git's and the packs that it maps included",
             "no more than",
-            200,
-            [search.resident for search, _ in pairs],
+            250,
+            resident,
             " MB",
-        ),
-    ]
+        )
+    )
     return rows
 
 
