@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from credhelper.commands import messages
 from credhelper.commands.cli import terminal
 
 
@@ -25,12 +26,11 @@ ON_A_TERMINAL = """
 import sys
 from credhelper.commands.cli import terminal
 terminal.table(("NAME", "PROBLEMS"), [("my_api_key", "bad " * 30)], alarming=1)
-show = terminal.progress("unsealing")
+from credhelper.commands import messages
+show = messages.progress("unsealing")
 show(1, 2); show(2, 2)
-from credhelper.commands import run
-show = run._progress()
-show(3, 9)
-run._MOMENT_SECONDS = 0
+messages.progress("decrypt-run: unsealing", after=60)(3, 9)
+show = messages.progress("decrypt-run: unsealing", after=0)
 show(4, 9); show(9, 9)
 """
 
@@ -64,7 +64,7 @@ def test_a_table_on_a_terminal_fits_and_respects_no_color(environment: dict[str,
 
 
 def test_no_progress_where_nobody_watches(capfd: pytest.CaptureFixture[str]) -> None:
-    assert terminal.progress("unsealing") is None
+    assert messages.progress("unsealing") is None
     assert capfd.readouterr().err == ""
 
 

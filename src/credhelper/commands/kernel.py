@@ -97,7 +97,9 @@ _NUMBERS: Final = {
 }
 
 
-class _Int(_Data):
+class Int(_Data):
+    """C's ``int``."""
+
     _type_ = "i"
 
 
@@ -115,11 +117,11 @@ class _Unsigned64(_Data):
 
 class _Function(CFuncPtr):
     _flags_ = FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO
-    _restype_ = _Int
+    _restype_ = Int
 
 
 # what is loaded already, libc with it (dlopen(3)); the stubs want a name
-_PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type]
+PROGRAM: Final = dlopen(None, 0)  # type: ignore[arg-type]
 
 
 def call(name: str, *arguments: object) -> int:
@@ -132,7 +134,7 @@ def call(name: str, *arguments: object) -> int:
         function, words = "syscall", [_Long(number), *words]
     else:
         function = name
-    result: int = _Function(dlsym(_PROGRAM, function))(*words)
+    result: int = _Function(dlsym(PROGRAM, function))(*words)
     if result < 0:
         raise OSError(get_errno(), f"{name}: {os.strerror(get_errno())}")
     return result

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from credhelper.errors import CredentialError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
 _STDOUT: Final = 1
@@ -72,6 +74,23 @@ def say(text: str = "", end: str = "\n") -> None:
 def show(text: str) -> None:
     """``text`` on stderr, as it is and without a newline: a question, how far the work is."""
     _write(_STDERR, text)
+
+
+def progress(what: str, *, after: float = 0.0) -> Callable[[int, int], None] | None:
+    """Something to call with how many are done, of how many; None where nobody watches.
+
+    It says so from ``after`` seconds on: what is done in a moment needs no words.
+    """
+    if not os.isatty(_STDERR):
+        return None
+    begun = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if time.monotonic() - begun >= after:
+            end = "\r\033[K" if done == total else "\r"
+            show(f"{what}: {done} of {total}{end}")
+
+    return tell
 
 
 def finish(status: int, failed: int = 1) -> int:

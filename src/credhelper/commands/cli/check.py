@@ -116,7 +116,7 @@ def _findings(asked: _Asked, reach: sudoers.Report) -> list[Finding]:
         chosen,
         allow_null=asked.allow_null,
         host_key_usable=not host_key,
-        progress=terminal.progress("unsealing"),
+        progress=messages.progress("unsealing"),
     )
     names = {place.name for place in chosen}
     if asked.everything:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from credhelper import store, unsealing
-from credhelper.commands import inventory, retired, sealing
-from credhelper.commands.cli import terminal
+from credhelper.commands import inventory, messages, retired, sealing
 from credhelper.commands.source import Source
 from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue
 
@@ -64,7 +63,7 @@ def obtain(arguments: argparse.Namespace) -> Values:
 
 def _unseal(result: Values, blobs: dict[str, bytes], labels: dict[str, str]) -> None:
     unsealed = sealing.unseal_many(
-        blobs, allow_null=True, progress=terminal.progress("unsealing"), timestamp="@1"
+        blobs, allow_null=True, progress=messages.progress("unsealing"), timestamp="@1"
     )
     for name, outcome in unsealed.items():
         label = labels[name]

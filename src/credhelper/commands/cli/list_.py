@@ -90,7 +90,7 @@ def _verified(
     blobs = {entry.name: entry.blob for entry in entries if entry.blob}
     far = expiry.far()  # valid then: never expires
     results = sealing.unseal_many(
-        blobs, allow_null=allow_null, timestamp=far, progress=terminal.progress("unsealing")
+        blobs, allow_null=allow_null, timestamp=far, progress=messages.progress("unsealing")
     )
     ends = {
         name: expiry.last_valid_second(name, blobs[name], allow_null=allow_null)

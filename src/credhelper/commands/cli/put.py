@@ -152,7 +152,7 @@ def _steps(wanted: dict[CredentialName, bytes], bound: Bound) -> list[_Step]:
         {name: sealed.blob for name, sealed in old.items()},
         allow_null=True,
         **bound.tpm2,
-        progress=terminal.progress("unsealing") if len(old) > 1 else None,
+        progress=messages.progress("unsealing") if len(old) > 1 else None,
     )
     return [
         _Step(

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from credhelper.commands import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -199,15 +199,3 @@ def age(since: float) -> str:
 def last_use(record: Record) -> str:
     """When ``record`` was, by which script and whom: ``2d ago by /opt/report.py (ada)``."""
     return f"{age(record.when)} ago by {record.script} ({record.invoking_user})"
-
-
-def progress(what: str) -> Callable[[int, int], None] | None:
-    """Something to call with how many are done, of how many; None where nobody watches."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        end = "\r\033[K" if done == total else "\r"
-        messages.show(f"{what}: {done} of {total}{end}")
-
-    return show

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from credhelper import store
 from credhelper.commands import messages
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = "credhelper-decrypt-run"
 _RUNNER_CODES: Final = (125, 126, 127)
-_MOMENT_SECONDS: Final = 1.0
+_MOMENT_SECONDS: Final = 1.0  # a TPM unseals one credential after the other
 
 
 def main() -> None:
@@ -94,7 +93,8 @@ def main() -> None:
                 from credhelper.commands.run import execution
             hardening.finish()
             digest = opened.sha256 if opened.source or not chosen.module else ""
-            results = given | unsealing.results(_progress()) | failed
+            progress = messages.progress(f"{_NAME}: unsealing", after=_MOMENT_SECONDS)
+            results = given | unsealing.results(progress if len(blobs) > 1 else None) | failed
         finally:
             unsealing.cancel()
         if chosen.dry_run:
@@ -150,21 +150,6 @@ def _first(
         if name in failed and variable in store.known():
             missing.hint = f"did you mean -e {name}={variable}?"
     return missing
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """What tells a person at a terminal how far it is, where that takes longer than a moment: a TPM
-    unseals one credential after the other."""
-    if not os.isatty(2):
-        return None
-    begun = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if total > 1 and time.monotonic() - begun > _MOMENT_SECONDS:
-            end = "\r\033[K" if done == total else "\r"
-            messages.show(f"{_NAME}: unsealing: {done} of {total}{end}")
-
-    return show
 
 
 def _all_or_none(results: Mapping[str, bytes | CredentialError]) -> dict[str, bytes]:

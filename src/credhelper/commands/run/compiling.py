@@ -13,10 +13,10 @@ from _ctypes import (
     FUNCFLAG_PYTHONAPI,
     CFuncPtr,
     _SimpleCData,
-    dlopen,
     dlsym,
 )
 
+from credhelper.commands.kernel import PROGRAM, Int
 from credhelper.commands.script import COMMAND, COMPILED
 
 TYPE_CHECKING = False
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     _Object = _SimpleCData[CodeType]
-    _Integer = _SimpleCData[int]
 else:
-    _Object = _Integer = _SimpleCData  # which cannot be subscripted
+    _Object = _SimpleCData  # which cannot be subscripted
 
 _PYC_HEADER_BYTES: Final = 16
 _FILE_INPUT: Final = 257  # Py_file_input of Python.h, which is in the stable ABI
@@ -35,10 +34,6 @@ _FILE_INPUT: Final = 257  # Py_file_input of Python.h, which is in the stable AB
 
 class _Code(_Object):
     _type_ = "O"
-
-
-class _Int(_Integer):
-    _type_ = "i"
 
 
 class _Function(CFuncPtr):
@@ -63,8 +58,8 @@ def code(source: bytes, name: str, form: str) -> CodeType:
     if form == COMMAND:
         return _code_of_command(source.decode("utf-8", "surrogateescape"), name)
     _check_text(source, name)
-    function = _Function(dlsym(dlopen(None, 0), "Py_CompileString"))  # type: ignore[arg-type]
-    found: CodeType = function(source, os.fsencode(name), _Int(_FILE_INPUT))
+    function = _Function(dlsym(PROGRAM, "Py_CompileString"))
+    found: CodeType = function(source, os.fsencode(name), Int(_FILE_INPUT))
     return found
 
 

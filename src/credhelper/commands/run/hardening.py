@@ -82,9 +82,8 @@ def finish() -> None:
         ) from None
     kernel.prctl(kernel.PR_SET_TIMERSLACK, _TIMER_SLACK_NANOSECONDS)
     try:
-        kernel.call(
-            "personality", kernel.PER_LINUX
-        )  # else the kernel may say that it is an old one
+        # else the kernel may say that it is an old one
+        kernel.call("personality", kernel.PER_LINUX)
     except OSError:  # LockPersonality= of systemd.exec(5): then it is what it should be
         pass
     for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):

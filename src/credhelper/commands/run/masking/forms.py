@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from credhelper.commands import spellings
-from credhelper.commands.spellings import in_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def encoded(text: str, encoding: str) -> bytes:
 
 
 def _in_lines_of_base64(value: bytes) -> Iterator[bytes]:
-    code = next(in_base64(value))
+    code = next(spellings.in_base64(value))
     yield b"\n".join(code[at : at + _BASE64] for at in range(0, len(code), _BASE64))
 
 
