@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self
 
 _SWTPM = ["/usr/bin/setpriv", "--pdeathsig=KILL", "--", "/usr/bin/swtpm", "socket", "--tpm2"]
-_START_TIMEOUT = 20  # seconds
+_START_TIMEOUT = 60  # seconds
 
 
 class TPMFailed(Exception):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAEMON: Final = "/usr/bin/qemu-storage-daemon"
-_START_SECONDS: Final = 20
+_START_SECONDS: Final = 60
 # dm-log-writes: the superblock and each entry fill a sector; see the kernel's admin-guide
 _SECTOR: Final = 512
 _MAGIC: Final = 0x6A736677736872

@@ -37,7 +37,7 @@ CONFIGURED: Final = Path("/etc/credhelper")  # grants and descriptions
 HOST_KEY: Final = Path("/var/lib/systemd/credential.secret")
 JOURNAL: Final = Path("/run/systemd/journal/socket")
 SYSTEMD_CREDS: Final = "/usr/bin/systemd-creds"
-TIME_LIMIT_SECONDS: Final = 60.0
+TIME_LIMIT_SECONDS: Final = 120.0
 
 Runs = Callable[..., "Finished"]
 

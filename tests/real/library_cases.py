@@ -109,7 +109,7 @@ def uvicorn() -> str:
     with subprocess.Popen(argv, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
         try:
             connection = http.client.HTTPConnection("localhost")
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while connection.sock is None and time.monotonic() < deadline:
                 client = socket.socket(socket.AF_UNIX)
                 try:
@@ -158,7 +158,7 @@ def pexpect() -> str:
 def python_daemon() -> str:
     seen = Path("of-the-daemon").absolute()
     subprocess.run([sys.executable, "-c", DAEMON, str(seen)], check=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not seen.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     return seen.read_text()

@@ -148,7 +148,7 @@ def _run(place: Path, filesystem: Filesystem, scenario: Scenario, kill: str) -> 
             *strace, *launcher("credhelper"), *scenario.argv,
         ],
         input=scenario.stdin, env=ENVIRONMENT, cwd="/", capture_output=True, check=False,
-        timeout=60,
+        timeout=120,
     )  # fmt: skip
     assert b"Traceback" not in ran.stderr, ran.stderr
     return ran.returncode

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from pathlib import Path
 
 import pytest
@@ -135,8 +134,15 @@ def test_a_sudo_that_does_not_answer_is_a_finding() -> None:
 
 @pytest.mark.usefixtures("machine_with_sudo")
 @pytest.mark.parametrize("kind", ["one rule", "a script each", "a wildcard each"])
-def test_five_hundred_people_are_asked_about_in_time(kind: str) -> None:
-    """Ten seconds on an idle machine; four times that where others work beside the test."""
+def test_five_hundred_people_are_asked_about_once_each(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it takes is the processes of sudo: some 20 ms each, four side by side."""
+    asked = tmp_path / "asked"
+    counting = tmp_path / "sudo"
+    counting.write_text(f'#!/bin/sh\necho >>{asked}\nexec {sudo.SUDO} "$@"\n')
+    counting.chmod(0o755)
+    monkeypatch.setattr(sudo, "SUDO", str(counting))
     rules = {
         "one rule": "{PINNED}",
         "a script each": "{R} --root-owned {J}/person{NUMBER}.py",
@@ -149,12 +155,9 @@ def test_five_hundred_people_are_asked_about_in_time(kind: str) -> None:
     people = "".join(f"person{n}:x:{6000 + n}:{6000 + n}::/:/bin/sh\n" for n in numbers)
     passwd.write_text(before + people)
     put("\n".join(rule.replace("{NUMBER}", str(n)) for n in numbers))
-    began = time.monotonic()
     report = sudoers.report()
-    took = time.monotonic() - began
-    print(f"500 people, {kind}: {took:.1f} s")
     assert sum("person" in line for line in report.reaches) == (1 if kind == "one rule" else 500)
-    assert took < 40
+    assert len(asked.read_text().splitlines()) < 510
 
 
 def test_without_sudo_there_is_nothing_to_find(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def struck(
         env=ENVIRONMENT,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 

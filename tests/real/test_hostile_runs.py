@@ -48,7 +48,7 @@ class Waiting:
 
     def end(self) -> Finished:
         """Lets it go on to its end."""
-        out, err = self.process.communicate(b"\n", timeout=30)
+        out, err = self.process.communicate(b"\n", timeout=120)
         return Finished(self.process.returncode, b"".join(self.lines) + out, err)
 
 

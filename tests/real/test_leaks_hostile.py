@@ -195,7 +195,7 @@ def test_all_waiting_has_one_bound(tree: Path, monkeypatch: pytest.MonkeyPatch) 
     own(tree)
     begun = time.monotonic()
     report = look(tree)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 35  # one after the other they take 40
     assert f"objects were not read: {git_process.STALLED}" in reasons(report)
 
 
@@ -232,7 +232,7 @@ def test_leases_of_the_owner_do_not_hold_a_search(
         report = look(tree)
         took = time.monotonic() - begun
         holder.kill()
-    assert took < 30
+    assert took < 44
     assert "held: cannot be opened: its owner holds it by a lease" in reasons(report)
     assert git_process.STALLED in reasons(report)
 

@@ -39,7 +39,7 @@ def script(environment: dict[str, str], tmp_path: Path) -> Callable[..., Finishe
             capture_output=True,
             env=environment | (env or {}),
             check=False,
-            timeout=60,
+            timeout=120,
         )
         return Finished(finished.returncode, finished.stdout, finished.stderr)
 

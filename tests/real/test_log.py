@@ -59,7 +59,7 @@ def records(journald: list[Path], credhelper: Runs) -> Callable[..., list[dict[s
     assert journald
 
     def read(count: int, *options: str) -> list[dict[str, str]]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             finished = credhelper("log", "--json", *options)
             assert finished.status == 0, finished.err

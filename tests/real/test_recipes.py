@@ -150,7 +150,7 @@ def test_mysql(sealed: Callable[..., Path], write: Writes, decrypt_run: Runs) ->
     text = recipe("mysql").replace("db.example.com", "127.0.0.1").replace("3306", port)
     database.start()
     finished = decrypt_run(str(write(text, "mysql.sh")))
-    database.join(timeout=10)
+    database.join(timeout=120)
     database.listener.close()
     assert database.proof in database.told, finished.err
     assert VALUE not in finished.out + finished.err

@@ -339,7 +339,7 @@ def test_a_signal_ends_it_as_it_ends_python(
             assert process.stdout.readline() == b"ready\n"
             os.kill(process.pid, number)
             # the mark in the line tells how far it had come
-            error = re.sub(rb" *\^+\n", b"", process.communicate(timeout=30)[1])
+            error = re.sub(rb" *\^+\n", b"", process.communicate(timeout=120)[1])
             outcomes.append((process.returncode, error))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == -number

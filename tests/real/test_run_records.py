@@ -125,7 +125,7 @@ def test_a_journal_that_takes_nothing_holds_nobody_up(
         "credhelper-decrypt-run: note: "
         "not recorded in the journal: systemd-journald takes nothing\n"
     )
-    assert took < 10
+    assert took < 60
 
 
 def fill(path: Path) -> None:

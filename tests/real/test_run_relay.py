@@ -257,7 +257,7 @@ def test_a_signal_to_the_run_reaches_the_script(
             os.kill(process.pid, number)
             assert process.wait(30) == -number
     waited = ["/usr/bin/tail", f"--pid={pid}", "-s", "0.01", "-f", "/dev/null"]
-    subprocess.run(waited, check=True, timeout=30)
+    subprocess.run(waited, check=True, timeout=120)
 
 
 def test_the_terminal_is_what_it_was_when_the_relay_is_killed(
@@ -367,7 +367,7 @@ def test_nothing_is_lost_or_changed_on_the_way(
     (scratch / "data").write_bytes(os.urandom(20_000_000))
     script = write("#!/bin/bash\nexec cat /tmp/scratch/data\n")
     argv = [*MASKING, str(script)]
-    finished = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True, timeout=60)
+    finished = subprocess.run(argv, stdout=subprocess.PIPE, env=environment, check=True, timeout=90)
     assert finished.stdout == (scratch / "data").read_bytes()
 
 

@@ -120,7 +120,7 @@ def test_a_stranger_of_the_same_user_gets_no_worker(
         assert run.stdout
         assert run.stdout.readline() == b"4\n"
         refused = ALICE.run([sys.executable, "-I", "-c", INTRUDER])
-        out, _ = run.communicate(b"\n", timeout=60)
+        out, _ = run.communicate(b"\n", timeout=120)
     assert not Path("/tmp/stolen").exists()
     assert refused.status != 0
     assert out == b"5\nagain\n"

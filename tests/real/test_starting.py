@@ -32,7 +32,7 @@ def test_too_little_of_it(
         limited = ["/usr/bin/prlimit", f"--{limit.lower()}={amount}:{amount}"]
         finished = subprocess.run(
             [*limited, *launcher(command), *ARGUMENTS[command]],
-            stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False, timeout=60,
+            stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False, timeout=90,
         )  # fmt: skip
         said = finished.stderr.decode("utf-8", "replace")
         assert str(ROOT / "src") not in said, (amount, said)

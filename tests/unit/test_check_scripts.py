@@ -194,6 +194,6 @@ DEEP = {
 @pytest.mark.parametrize("kind", DEEP)
 def test_source_made_to_hurt_is_looked_at_in_time(path: Path, kind: str) -> None:
     """Deep nesting, and what was quadratic: each took up to a minute, or ended in a traceback."""
-    began = time.monotonic()
+    began = time.process_time()
     assert len(found(path, DEEP[kind])) <= 1
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

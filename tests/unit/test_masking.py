@@ -557,7 +557,7 @@ def run(script: str, masked: bool = True, *options: str) -> tuple[int, bytes, by
     pipe = subprocess.PIPE
     with start(script, masked, *options, stdin=pipe, stdout=pipe, stderr=pipe) as child:
         try:
-            out, err = child.communicate(b"from stdin\n", timeout=60)
+            out, err = child.communicate(b"from stdin\n", timeout=120)
         except subprocess.TimeoutExpired:
             child.kill()
             raise
@@ -790,7 +790,7 @@ def test_what_cannot_be_written(script: str, where: str, options: tuple[str, ...
         program = f"PART = {PART!r}\n{PRUNE if masked else ''}\n{script}"
         with start(program, masked, *options, stdout=out, stderr=subprocess.PIPE) as child:
             os.close(out)
-            err = child.communicate(timeout=30)[1]
+            err = child.communicate(timeout=120)[1]
         return child.returncode, err
 
     assert outcome(True) == outcome(False)
@@ -808,7 +808,7 @@ def test_closed_descriptors(closed: tuple[int, ...]) -> None:
         prologue = "import os, sys\n" + "".join(f"os.close({number})\n" for number in closed)
         program = f"{INSTALL if masked else PLAIN}\nKEY = {KEY.decode()!r}\n{script}"
         command = f"{prologue}os.execv(sys.executable, [sys.executable, '-I', '-c', {program!r}])"
-        child = subprocess.run([sys.executable, "-c", command], capture_output=True, timeout=30)
+        child = subprocess.run([sys.executable, "-c", command], capture_output=True, timeout=120)
         return child.returncode, child.stdout, child.stderr
 
     code, out, err = outcome(False)
@@ -1005,7 +1005,7 @@ os._exit(0)
         os.set_blocking(writer, False)
         with start(script, masked, stdout=writer, stderr=subprocess.PIPE) as child:
             os.close(writer)
-            err = child.communicate(timeout=30)[1]
+            err = child.communicate(timeout=120)[1]
         os.close(reader)
         return err
 
