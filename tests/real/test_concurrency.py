@@ -144,3 +144,14 @@ def test_rotating_and_removing_meet(
         assert not path.exists() or unseal(path) == b"new"
         assert {entry.name for entry in STORE.iterdir()} <= {"my_api_key"}
         path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("verb", ["check", "list", "log"])
+def test_who_only_looks_takes_no_lock(
+    credhelper: Runs, sealed: Callable[..., Path], verb: str
+) -> None:
+    """Whom sudo allows that alone can stop it at any moment: nobody is to wait for it then."""
+    sealed("my_api_key", "x")
+    strace = ("/usr/bin/strace", "-qq", "-o", "/dev/null", "--trace=flock")
+    before = [*strace, "--inject=flock:signal=KILL"]
+    assert credhelper(verb, before=before, measured=False).status in (0, 1)

@@ -105,9 +105,8 @@ class Directory:
     def sweep(self) -> None:
         """Removes leftovers; what keeps it from that shows where it matters, or to the next one."""
         try:
-            for name in os.listdir(self.descriptor):
-                if name.startswith(LEFTOVER_PREFIX):
-                    os.unlink(name, dir_fd=self.descriptor)
+            for name in _leftovers(self.descriptor):
+                os.unlink(name, dir_fd=self.descriptor)
         except OSError:
             return
 
@@ -189,18 +188,27 @@ def opened(path: str, mode: int, change: Change | None = None) -> Iterator[Direc
 
 
 def sweep_path(path: str) -> None:
-    """Removes what an interrupted command left in ``path``, unless one is at work there now."""
+    """Removes what an interrupted command left in ``path``, unless one is at work there now.
+
+    The lock is taken for that alone: who may only look at the store could stop this at any moment.
+    """
     try:
         descriptor = store.open_directory(path)
     except (FileNotFoundError, CredentialError):
         return
     try:
+        if not _leftovers(descriptor):
+            return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         Directory(descriptor, path).sweep()
     except OSError:  # somebody is at work there
         return
     finally:
         os.close(descriptor)
+
+
+def _leftovers(descriptor: int) -> list[str]:
+    return [name for name in os.listdir(descriptor) if name.startswith(LEFTOVER_PREFIX)]
 
 
 def sync(directory: str) -> None:

@@ -115,8 +115,10 @@ def _leftovers() -> Iterator[Finding]:
     if descriptor is None:
         return
     try:
+        if not _unfinished(descriptor):  # stopped with the lock, this would hold others up
+            return
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        names = sorted(name for name in os.listdir(descriptor) if name.startswith(_UNFINISHED))
+        names = _unfinished(descriptor)
     except OSError:
         return
     finally:
@@ -132,6 +134,10 @@ def _leftovers() -> Iterator[Finding]:
             command("rm", "-r", path) if ours else look(path),
             installing.sweep if ours else None,
         )
+
+
+def _unfinished(descriptor: int) -> list[str]:
+    return sorted(name for name in os.listdir(descriptor) if name.startswith(_UNFINISHED))
 
 
 def file_findings(place: Sealed) -> Iterator[Finding]:
