@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from credhelper import recording
-from tests.real.conftest import STORE, Record, Runs
+from tests.real.conftest import STORE, Record, Runs, launcher
 from tests.real.running import DECLARING, VALUE, Sealed, Writes
 
 pytest_plugins = ("tests.real.runner_fixtures",)
@@ -74,6 +77,26 @@ def test_a_refusal_is_recorded(
     assert record["PRIORITY"] == "4"
     assert record["CREDHELPER_CREDENTIALS"] == "key"
     assert record["CREDHELPER_REASON"] == f"{script} may be written by others (mode 0666)"
+
+
+def test_a_refusal_is_recorded_before_it_is_told(
+    write: Writes, environment: dict[str, str], journal: Callable[[int], list[Record]]
+) -> None:
+    """A caller whose stderr takes nothing, and who ends it then, was there all the same."""
+    script = write("", mode=0o666)
+    argv = [*launcher("credhelper-decrypt-run"), str(script)]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    with subprocess.Popen(argv, env=environment, stderr=writer) as process:
+        assert "(mode 0666)" in journal(1)[0]["CREDHELPER_REASON"]
+        assert process.poll() is None
+        process.kill()
+    os.close(reader)
+    os.close(writer)
 
 
 def test_without_a_journal_it_says_so_once_and_goes_on(

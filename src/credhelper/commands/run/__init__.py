@@ -195,10 +195,9 @@ def _fail(error: CredentialError, chosen: Options) -> NoReturn:
         from credhelper.commands.run import meant
 
         error.hint = meant.script(chosen, identity.invoking_uid(os.environ)) or error.hint
-    messages.error(error)
     target = chosen.target
     chosen.forget_values()
-    if target and os.geteuid() == 0:
+    if target and os.geteuid() == 0:  # before what may block: stderr is the caller's
         who = audit.invoking_user()
         audit.record(
             audit.REFUSAL,
@@ -211,4 +210,5 @@ def _fail(error: CredentialError, chosen: Options) -> NoReturn:
             },
             audit.WARNING,
         )
+    messages.error(error)
     sys.exit(error.exit_code if error.exit_code in _RUNNER_CODES else RunnerFailed.exit_code)
