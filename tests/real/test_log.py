@@ -18,7 +18,8 @@ from typing import Final
 
 import pytest
 
-from credhelper.commands import audit
+from credhelper.commands import audit, audit_trail
+from credhelper.commands import records as records_on_file
 from tests.real.conftest import JOURNAL, Machine, Runs, launcher
 from tests.real.terminal import Terminal
 
@@ -209,6 +210,24 @@ def test_since(credhelper: Runs, records: Callable[..., list[dict[str, str]]]) -
         "credhelper: error: --since: Failed to parse timestamp: sometime",
         "credhelper: hint: write it as in systemd.time(7), such as --since=-1d or --since=today",
     ]
+
+
+def test_what_auditd_has_of_before_is_left_out(
+    journald: list[Path], monkeypatch: pytest.MonkeyPatch, scratch: Path
+) -> None:
+    assert journald
+    line = "type=TRUSTED_APP msg=audit({}.0:1): pid=1 uid=0 auid=1 msg='op=credhelper id=\"{}\"'"
+    now = int(time.time())
+    old, new, imported = (
+        line.format(now - 7200, audit.RUN),
+        line.format(now - 60, audit.RUN),
+        line.format(now - 60, audit.IMPORT),
+    )
+    (scratch / "ausearch").write_text(f"#!/bin/sh\ncat <<'EOF'\n{old}\n{new}\n{imported}\nEOF\n")
+    (scratch / "ausearch").chmod(0o755)
+    monkeypatch.setattr(audit_trail, "_AUSEARCH", str(scratch / "ausearch"))
+    for since in ("-1h", "1 hour ago"):
+        assert [int(found.when) for found in records_on_file.read(since)] == [now - 60]
 
 
 def test_a_record_that_no_datagram_holds(

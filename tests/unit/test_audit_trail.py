@@ -56,3 +56,18 @@ def test_any_value_arrives(raw: bytes) -> None:
 
 def test_a_value_that_is_cut_says_so() -> None:
     assert recording.audit_value("x" * 1025) == f'"{"x" * 1024}..."'
+
+
+def test_each_credential_that_one_process_loads_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever floods the journal may have it take one record of a moment and lose the next."""
+    lines = [
+        RAW.replace(audit.RUN, audit.ON_DEMAND).replace('"key"', f'"{name}"')
+        for name in ("first", "second", "x" * 1024 + "...")
+    ]
+    monkeypatch.setattr(audit_trail, "_from_journald", lambda _: [])
+    monkeypatch.setattr(audit_trail, "_from_auditd", lambda _: audit_trail.from_raw(lines, 0.0))
+    first, second, long = audit_trail.from_raw(lines, 0.0)
+    long["CREDHELPER_CREDENTIALS"] = list(b"x" * 2000)  # whole, and as bytes
+    assert audit_trail.missing([first, long], None) == [second]

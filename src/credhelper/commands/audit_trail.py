@@ -21,6 +21,7 @@ _OURS: Final = re.compile(
 )
 _RAW: Final = re.compile(r"^type=TRUSTED_APP msg=audit\((\d+)\.(\d+):\d+\): (.*)$")
 _FIELD: Final = re.compile(r'(\w+)=(?:"([^"]*)"|(\S*))')
+_KEPT_BYTES: Final = 1024  # of a field, by the kernel's audit (see ``recording``)
 _SAME_SECONDS: Final = 5.0  # between a record here and the same in the journal, at the most
 
 Entry = dict[str, object]
@@ -31,15 +32,23 @@ def missing(journal: list[Entry], since: str | None) -> list[Entry]:
 
     ``journal`` holds the entries of the journal ``since`` (systemd.time(7)) that time.
     """
-    known: dict[tuple[object, object], list[float]] = {}
+    known: dict[tuple[object, ...], list[float]] = {}
     for entry in journal:
-        known.setdefault((entry.get("MESSAGE_ID"), entry.get("_PID")), []).append(_time(entry))
-    found: dict[tuple[object, object, float], Entry] = {}
+        known.setdefault(_what(entry), []).append(_time(entry))
+    found: dict[tuple[object, ...], Entry] = {}
     for entry in [*_from_journald(since), *_from_auditd(since)]:
-        key = (entry["MESSAGE_ID"], entry["_PID"])
-        if not any(abs(_time(entry) - time) < _SAME_SECONDS for time in known.get(key, ())):
-            found.setdefault((*key, _time(entry)), entry)
+        times = known.get(_what(entry), ())
+        if not any(abs(_time(entry) - time) < _SAME_SECONDS for time in times):
+            found.setdefault((*_what(entry), _time(entry)), entry)
     return sorted(found.values(), key=_time)
+
+
+def _what(entry: Entry) -> tuple[object, ...]:
+    """What tells ``entry`` from others of that moment: one process may load several credentials."""
+    names = entry.get("CREDHELPER_CREDENTIALS", "")
+    if isinstance(names, list):  # as journalctl(1) writes what is no text
+        names = os.fsdecode(bytes(names))
+    return entry.get("MESSAGE_ID"), entry.get("_PID"), os.fsencode(str(names))[:_KEPT_BYTES]
 
 
 def parse(text: str, microseconds: int) -> Entry | None:
@@ -101,7 +110,7 @@ def from_raw(lines: list[str], earliest: float) -> list[Entry]:
 def _seconds(when: str) -> float:
     """``when`` (systemd.time(7)) in seconds since the epoch; 0 where it is none."""
     try:
-        found = program.run("/usr/bin/systemd-analyze", "timestamp", when)
+        found = program.run("/usr/bin/systemd-analyze", "timestamp", "--", when)
     except OSError:
         return 0.0
     match = re.search(rb"UNIX seconds: @([0-9.]+)", found.stdout)

@@ -54,7 +54,8 @@ def read(since: str = "", *, newest: int = 0) -> list[Record]:
     for a time that is none, and :class:`CredentialError` where the journal cannot be read.
     """
     entries = _entries(since, newest)
-    entries += audit_trail.missing(entries, since or None)
+    lost = audit_trail.missing(entries, since or None)
+    entries += [entry for entry in lost if entry["MESSAGE_ID"] in _EVENTS]
     return sorted(map(_record, entries), key=lambda record: record.when)
 
 
