@@ -95,18 +95,18 @@ RECIPES = {
     # systemd 252, Python 3.11: the oldest that a fleet may have
     "bookworm": Recipe("bookworm", (*_SYSTEM,), files=_FILES),
     # systemd 257, Python 3.13, RPM 4.20, sudo 1.9.16
-    "trixie": Recipe("trixie", (*_SYSTEM,), files=_FILES),
+    "trixie": Recipe("trixie", (*_SYSTEM, "libpython3.13-testsuite"), files=_FILES),
     # systemd 262, Python 3.14, RPM 6: the closest to a current Fedora; also builds the package
     "sid": Recipe(
         "sid",
-        (*_SYSTEM, *_PACKAGING),
+        (*_SYSTEM, *_PACKAGING, "libpython3.14-testsuite"),
         options=('--aptopt=Acquire::Check-Valid-Until "false"',),
         files=_FILES,
     ),
     # the same systemd with the next Python, which is to become Fedora's
     "next": Recipe(
         "sid",
-        (*_SYSTEM, "python3.15"),
+        (*_SYSTEM, "python3.15", "libpython3.15-testsuite"),
         options=(
             '--aptopt=Acquire::Check-Valid-Until "false"',
             '--customize-hook=ln -sf python3.15 "$1/usr/bin/python3"',
