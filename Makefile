@@ -89,9 +89,11 @@ check-crashes: venv ## kill, fail and cut the power of each writing verb at ever
 	CREDHELPER_EVERY_STATE=1 $(PYTEST) --timeout=3600 tests/real/test_crash.py tests/real/test_power_cuts.py \
 	    -n auto --dist worksteal --junitxml=build/crashes.xml $(PYTESTFLAGS)
 
+PYTHONS ?= all
 .PHONY: check-cpython
-check-cpython: venv ## run all of CPython's tests that start a Python with the runner in its place (root)
-	CREDHELPER_CPYTHON=all $(PYTEST) --timeout=3600 tests/real/test_cpython.py -n auto --dist worksteal $(PYTESTFLAGS)
+check-cpython: venv ## run all of CPython's tests that start a Python with the runner in its place, on PYTHONS= (root)
+	CREDHELPER_CPYTHON=$(PYTHONS) CREDHELPER_FROM_CHECKOUT=1 $(PYTEST) --timeout=3600 tests/real/test_cpython.py \
+	    tests/system/test_cpython.py tests/system/test_python.py -n auto --dist worksteal $(PYTESTFLAGS)
 
 .PHONY: coverage
 coverage: venv ## run check-checkout under coverage, children included, and hold it to its limit (root)

@@ -27,7 +27,7 @@ NOT_OURS: Final = frozenset(
     "test_dtrace test_startfile test_tcl test_winconsoleio test_msvcrt test_osx_env test_tkinter "
     "test_win32 test_windows_utils test_peg_generator".split()
 )
-_STARTING: Final = (b"script_helper", b"sys.executable", b"_test_multiprocessing")
+_STARTING: Final = (b"script_helper", b"sys.executable")
 # what a test gives to reach Python without the caller's settings, which the runner never has
 _SHIM: Final = """\
 #!/bin/sh

@@ -14,6 +14,8 @@ _ZERO = (
 )
 _HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
 _ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
+_INSIDE = "a directory within an archive is nothing that the runner opens"
+_LOADED = "the modules that the runner has imported are there from the start"
 _FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
 _LOGIN = "descriptors, signals and the umask are as at a login, whatever the caller had"
 _ROOT = "the runner needs root"
@@ -61,6 +63,23 @@ _TESTS: Final = {
     ("test_subprocess.POSIXProcessTestCase", _ROOT): "test_user",
     ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
     ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
+    ("test_argparse.TestProgName", _NO_CWD): "test_module test_module_compiled test_package "
+    "test_package_compiled",
+    ("test_argparse.TestProgName", _INSIDE): "test_directory_in_zipfile "
+    "test_directory_in_zipfile_compiled",
+    ("test_import.ImportTests", _NO_CWD): "test_script_maybe_not_shadowing_third_party "
+    "test_script_shadowing_stdlib_cwd_failure",
+    ("test_import.ImportTests", _ISOLATED): "test_script_shadowing_stdlib_edge_cases "
+    "test_script_shadowing_stdlib_sys_path_modification test_script_shadowing_third_party",
+    ("test_import.ImportTracebackTests", _NO_CWD): "test_unencodable_filename",
+    ("test_logging.ConfigDictTest", _LOGIN): "test_multiprocessing_queues",
+    ("test_logging.LogRecordTest", _LOGIN): "test_multiprocessing",
+    ("test_mimetypes.MiscTestCase", _LOADED): "test_lazy_import",
+    ("test_os.PseudoterminalTests", _LOGIN): "test_pipe_spawnl",
+    (
+        "test_pyrepl.test_pyrepl.TestMain",
+        _NO_CWD,
+    ): "test_inspect_keeps_globals_from_inspected_module",
     ("test_audit.AuditTest", _HOOK): "test_excepthook",
 }
 

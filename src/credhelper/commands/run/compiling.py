@@ -8,6 +8,7 @@ and more memory than all the rest of a run but its modules. The C function below
 from __future__ import annotations
 
 import os
+import sys
 from _ctypes import (
     FUNCFLAG_CDECL,
     FUNCFLAG_PYTHONAPI,
@@ -57,35 +58,65 @@ def code(source: bytes, name: str, form: str) -> CodeType:
         return compiled
     if form == COMMAND:
         return _code_of_command(source.decode("utf-8", "surrogateescape"), name)
-    _check_text(source, name)
+    _refuse_zero(source, name)
     function = _Function(dlsym(PROGRAM, "Py_CompileString"))
-    found: CodeType = function(source, os.fsencode(name), Int(_FILE_INPUT))
-    return found
+    try:
+        if not any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
+            source.decode()  # the compiler does not look into comments
+        found: CodeType = function(source, os.fsencode(name), Int(_FILE_INPUT))
+        return found
+    except (SyntaxError, UnicodeDecodeError) as error:
+        failed = error
+    _raise_as_of_file(source, name)  # out of there: as its context, what failed would be shown
+    raise failed
 
 
 def _code_of_command(text: str, name: str) -> CodeType:
     """As of ``python3 -c``: it is text already, whatever encoding it declares."""
+    text += "\n"
+    if sys.version_info >= (3, 14) and text.lstrip("\n")[:1] in (" ", "\t"):
+        import textwrap
+
+        text = textwrap.dedent(text)
     try:
-        return compile(text, name, "exec", flags=0, dont_inherit=True)
+        found = compile(text, name, "exec", flags=0, dont_inherit=True)
     except UnicodeEncodeError:
         os.write(2, b"Unable to decode the command from the command line:\n")
         raise
+    if sys.version_info >= (3, 14):
+        import linecache
+
+        linecache._register_code(found, text, name)  # for tracebacks
+    return found
 
 
-def _check_text(source: bytes, name: str) -> None:
-    """Refuses what Python refuses in a file, but not in bytes handed to the compiler."""
+def _refuse_zero(source: bytes, name: str) -> None:
+    """Refuses what would end the source for the compiler."""
     nothing, zero, _ = source.partition(b"\0")
     if zero:
         line = nothing.count(b"\n") + 1
         text = nothing.rpartition(b"\n")[2].decode("utf-8", "replace")
         raise SyntaxError("source code cannot contain null bytes", (name, line, None, text))
-    try:
-        source.decode()
-    except UnicodeDecodeError as error:
-        if any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
-            return  # it is declared: the compiler knows that
-        number = source.count(b"\n", 0, error.start) + 1
-        raise SyntaxError(
-            f"Non-UTF-8 code starting with '\\x{source[error.start]:02x}' in file {name} on line "
-            f"{number}, but no encoding declared; see https://peps.python.org/pep-0263/ for details"
-        ) from None
+
+
+def _raise_as_of_file(source: bytes, name: str) -> None:
+    """Raises what Python says of a file with this source, which does not compile.
+
+    It reads a file by the line: what it says of an error, and where it points, may be another.
+    """
+    import ctypes
+    import warnings
+
+    descriptor = os.memfd_create("source", os.MFD_CLOEXEC)
+    os.write(descriptor, source)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    opened = ctypes.pythonapi.fdopen
+    opened.restype = ctypes.c_void_p
+    run = ctypes.pythonapi.PyRun_FileEx
+    run.restype = ctypes.py_object
+    nothing: ctypes.py_object[object] = ctypes.py_object(
+        {"__builtins__": {}}
+    )  # for nothing of it is executed
+    with warnings.catch_warnings(record=True):  # they were shown
+        file = ctypes.c_void_p(opened(descriptor, b"rb"))
+        run(file, os.fsencode(name), _FILE_INPUT, nothing, nothing, 1)

@@ -91,7 +91,10 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
     values.clear()
     loading.guard(lambda name: grants.check(name, script.real, script.invoking))
     sys.argv[:] = [script.path, *script.arguments]
-    sys.orig_argv[:] = [sys.executable, script.path, *script.arguments]
+    command = [os.fsdecode(script.source)] if script.form == COMMAND else []
+    sys.orig_argv[:] = [sys.executable, script.path, *command, *script.arguments]
+    beside = script.directory if script.form in (SOURCE, COMPILED) else ""
+    workers.follow_script(beside, script.record if script.root_owned else None)
     if script.form == MODULE:
         _run_module(script.path, script.arguments)
     elif script.form in (ARCHIVE, DIRECTORY):
@@ -178,7 +181,8 @@ def _describe(main: ModuleType, name: str, form: str) -> None:
     from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
     main.__file__ = name
-    main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
+    if sys.version_info < (3, 15):
+        main.__cached__ = None  # type: ignore[attr-defined] # as Python sets it
     kind = SourcelessFileLoader if form == COMPILED else SourceFileLoader
     main.__loader__ = kind("__main__", name)
 

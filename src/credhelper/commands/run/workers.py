@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 _TRACKER: Final = "from multiprocessing.resource_tracker "  # runs nothing of the script's
 _PROLOGUE: Final = (
     "import sys; sys.path.insert(0, {!r}); from credhelper.commands.run import workers; "
-    "del sys.path[0]; workers.begin({}); del sys, workers; "
+    "del sys.path[0]; workers.begin({}, {}); del sys, workers; "
 )
 _KEY_BYTES: Final = 32
 _PATIENCE_SECONDS: Final = 10.0  # with who connects to the server of workers
 _maskers: list[Masker] = []
 _known: dict[str, bytes] = {}
 _key = bytearray()
+_script: dict[str, Any] = {}  # of follow_script()
 _late: dict[str, bytes] = {}  # decrypted on demand, when a server of workers may be there already
 
 
@@ -46,12 +47,34 @@ def mask(values: Mapping[str, bytes]) -> None:
     loading.observe(_learn)
 
 
-def begin(descriptor: int) -> None:
-    """The first that a worker does: ``descriptor`` holds the values."""
+def follow_script(directory: str, guarded: dict[str, str] | None) -> None:
+    """Has interpreters begin as the script did, whose arguments are those of ``sys``.
+
+    ``directory`` is where it imports from, empty for none; ``guarded`` the record of its imports,
+    if root alone may have written them (see ``imports``).
+    """
+    _script.update(argv=[*sys.argv], orig_argv=[*sys.orig_argv])
+    _script.update(directory=directory, guarded=guarded)
+
+
+def begin(descriptor: int, interpreter: bool) -> None:
+    """The first that a worker does: ``descriptor`` holds the values.
+
+    What ``multiprocessing`` starts takes the arguments and the path from the script itself.
+    """
     import marshal
 
     with open(descriptor, "rb") as file:
-        key, masked, values = marshal.load(file)  # noqa: S302 # from the script's own process
+        key, masked, values, script = marshal.load(file)  # noqa: S302 # from the script's own process
+    _script.update(script)
+    if interpreter:
+        sys.argv[:], sys.orig_argv[:] = script["argv"], script["orig_argv"]
+    if interpreter and script["directory"]:
+        sys.path.insert(0, script["directory"])
+    if script["directory"] and script["guarded"] is not None:
+        from credhelper.commands.run import imports
+
+        imports.become_guarded(script["directory"], script["guarded"])
     if masked:
         mask(values)
     follow(key)
@@ -118,7 +141,7 @@ def _start_masked(util: Any) -> None:
             return int(start(path, args, passfds))
         values = _in_memory()
         try:
-            words[at] = _PROLOGUE.format(_place(), values) + words[at]
+            words[at] = _PROLOGUE.format(_place(), values, False) + words[at]
             return int(start(path, words, [*passfds, values]))
         finally:
             os.close(values)
@@ -149,7 +172,7 @@ def _mask_interpreters(interpreters: Any) -> None:
 
     def create_masked(*arguments: Any, **options: Any) -> int:
         number = int(create(*arguments, **options))
-        own.exec(number, _PROLOGUE.format(_place(), _in_memory()))  # which closes it
+        own.exec(number, _PROLOGUE.format(_place(), _in_memory(), True))  # which closes it
         return number
 
     own.create = create_masked
@@ -218,6 +241,6 @@ def _in_memory() -> int:
 
     descriptor = os.memfd_create("credhelper")
     with open(descriptor, "wb", closefd=False) as file:
-        marshal.dump((bytes(_key), bool(_maskers), _known), file)
+        marshal.dump((bytes(_key), bool(_maskers), _known, _script), file)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
