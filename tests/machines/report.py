@@ -95,13 +95,12 @@ def _summary(node: ast.Module | ast.FunctionDef) -> str:
     return (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
 
 
-def main(xml: str, readme: str) -> None:
-    """Rewrites the README's part."""
-    target = Path(readme)
-    before, _, rest = target.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    target.write_text(f"{before}{BEGIN}\n{tables(Path(xml))}\n{END}{after}")
+def replace(readme: Path, begin: str, end: str, text: str) -> None:
+    """Has ``text`` between the marks of the README."""
+    before, _, rest = readme.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    replace(Path(sys.argv[2]), BEGIN, END, tables(Path(sys.argv[1])))

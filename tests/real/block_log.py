@@ -8,6 +8,7 @@ is written to it in a cache of its own until it is told to flush it, in any orde
 
 from __future__ import annotations
 
+import hashlib
 import random
 import signal
 import struct
@@ -51,6 +52,17 @@ class State:
     label: str
     writes: Sequence[Write]
     flushed: int
+
+    def contents(self) -> bytes:
+        """A digest of what the disk holds then: the same for states that do not differ."""
+        sectors = {}
+        for write in self.writes:
+            for begin in range(0, len(write.data), _SECTOR):
+                sectors[write.offset + begin] = write.data[begin : begin + _SECTOR]
+        whole = hashlib.sha256()
+        for offset, data in sorted(sectors.items()):
+            whole.update(offset.to_bytes(8, "little") + data)
+        return whole.digest()
 
 
 @dataclass(frozen=True)

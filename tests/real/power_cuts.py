@@ -58,6 +58,7 @@ class Recording:
     log: Log
     statuses: list[int]
     done: int
+    seen: set[tuple[bytes, bool]] = field(default_factory=set)
     known: dict[tuple[bytes, bytes], bytes | None] = field(default_factory=dict)
 
 
@@ -161,7 +162,14 @@ def examined(
     scratch: Path,
     state: State,
 ) -> list[str]:
-    """What is wrong with the disk in this state; empty where nothing is."""
+    """What is wrong with the disk in this state; empty where nothing is, or it was seen before."""
+    durable = recording.statuses[-1] == 0 and state.flushed >= recording.log.flushed_before(
+        recording.done
+    )
+    content = (state.contents(), durable)
+    if content in recording.seen:
+        return []
+    recording.seen.add(content)
     image, place = scratch / "state", scratch / "examined"
     _copy(recording.base, image)
     with image.open("r+b") as file:
@@ -174,9 +182,7 @@ def examined(
         source = _top(place, filesystem, "home") / "app/source"
         plain = source.read_bytes() if source.exists() else None
         wrong = list(scenario.lost(found, plain))
-        if recording.statuses[-1] == 0 and state.flushed >= recording.log.flushed_before(
-            recording.done
-        ):
+        if durable:
             if found != scenario.after:
                 wrong.append(f"not durable though it ended with 0: {sorted(found)}")
             if plain is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.real.conftest import REPLACED, STORE, SYSTEMD_CREDS, unseal
+from tests.real.conftest import REPLACED, STORE, SYSTEMD_CREDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ class Scenario:
         """The values in the store, by name; each has to be whole and root's alone."""
         paths = [path for path in STORE.iterdir() if not path.name.startswith(".#")]
         assert all(path.stat().st_mode & 0o7777 == 0o600 for path in paths)
-        return {path.name: unseal(path) for path in paths}
+        return {path.name: _unsealed(path.name, path.read_bytes()) for path in paths}
 
     def lost(self, found: Mapping[str, bytes | None], plain: bytes | None) -> Iterator[str]:
         """What is neither as it was nor as it is to be; None is a value that does not unseal."""
@@ -79,6 +79,12 @@ def blob(name: str, value: bytes) -> bytes:
     """The value, sealed with the host key of the tests."""
     argv = [SYSTEMD_CREDS, "encrypt", f"--name={name}", "--with-key=host", "-", "-"]
     return subprocess.run(argv, input=value, check=True, capture_output=True).stdout
+
+
+@functools.cache
+def _unsealed(name: str, sealed: bytes) -> bytes:
+    argv = [SYSTEMD_CREDS, "decrypt", "--newline=no", f"--name={name}", "-", "-"]
+    return subprocess.run(argv, input=sealed, check=True, capture_output=True).stdout
 
 
 OLD: Final = {name: f"old-value-of-{name}-4f9a1c77d2e8".encode() for name in "abc"}

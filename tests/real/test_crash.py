@@ -16,9 +16,10 @@ from typing import Final
 import pytest
 
 from tests.real import tracing
-from tests.real.conftest import STORE, Runs, launcher
+from tests.real.conftest import STORE, Machine
+from tests.real.forked import Forked
 from tests.real.scenarios import ENVIRONMENT, EVERY, NEW, OLD, SCENARIOS, SOURCE, Scenario
-from tests.real.tracing import STRACE, Call
+from tests.real.tracing import Call
 
 DECISIVE: Final = set(
     "fsync link linkat rename renameat renameat2 unlink unlinkat mkdir mkdirat".split()
@@ -28,18 +29,12 @@ SAMPLED: Final = 24  # one in so many of the other calls
 pytestmark = [pytest.mark.unmeasured, pytest.mark.usefixtures("nothing_plain")]
 
 
-def points(scenario: Scenario, output: Path) -> list[Call]:
+def points(forked: Forked, scenario: Scenario, output: Path) -> list[Call]:
     """The system calls of the command that change something, from its first of the store on."""
-    for _ in range(2):  # the first run may write byte code
-        scenario.restore()
-        calls = tracing.trace(
-            [*launcher("credhelper"), *scenario.argv],
-            tracing.CHANGING,
-            output,
-            follow=False,
-            value=scenario.stdin,
-            env=ENVIRONMENT,
-        )
+    scenario.restore()
+    options = tracing.options(tracing.CHANGING, output, follow=False)
+    assert forked.run(scenario.argv, scenario.stdin, options).returncode == 0
+    calls = tracing.read(output)
     first = next(n for n, call in enumerate(calls) if "credstore.encrypted" in call.text)
     return [call for call in calls[first:] if call.name != "openat" or "O_CREAT" in call.text]
 
@@ -52,27 +47,11 @@ def chosen(calls: list[Call]) -> list[Call]:
 
 
 def struck(
-    scenario: Scenario, call: Call, action: str, *, follow: bool = False
+    forked: Forked, scenario: Scenario, call: Call, action: str, *, follow: bool = False
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs the command, with ``action`` at ``call``."""
-    options = ["-f"] if follow else []
-    return subprocess.run(
-        [
-            STRACE,
-            "-qqq",
-            *options,
-            "-o/dev/null",
-            f"--trace={call.name}",
-            call.injection % action,
-            *launcher("credhelper"),
-            *scenario.argv,
-        ],
-        input=scenario.stdin,
-        env=ENVIRONMENT,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
+    options = ["-f"] * follow + ["-o/dev/null", f"--trace={call.name}", call.injection % action]
+    return forked.run(scenario.argv, scenario.stdin, options)
 
 
 def left(scenario: Scenario, call: Call) -> tuple[dict[str, bytes], bytes | None]:
@@ -83,10 +62,19 @@ def left(scenario: Scenario, call: Call) -> tuple[dict[str, bytes], bytes | None
     return found, plain
 
 
-def assert_clean(scenario: Scenario, credhelper: Runs) -> None:
+def assert_clean(scenario: Scenario, forked: Forked) -> None:
     """The next command leaves nothing but credentials."""
-    assert credhelper("list", env=ENVIRONMENT).status == 0
+    assert forked.run(["list"]).returncode == 0
     assert {path.name for path in STORE.iterdir()} <= {*(scenario.before or {}), *scenario.after}
+
+
+@pytest.fixture(scope="module")
+def forked(machine: Machine) -> Iterator[Forked]:
+    """The command, in the mounts that ``machine`` entered."""
+    assert machine.written
+    forked = Forked(ENVIRONMENT)
+    yield forked
+    forked.close()
 
 
 @pytest.fixture
@@ -101,60 +89,64 @@ def nothing_plain(nowhere: Callable[[bytes], None]) -> Iterator[None]:
 @pytest.mark.parametrize("verb", SCENARIOS)
 def test_killed_at_every_call(
     verb: str,
-    credhelper: Runs,
+    forked: Forked,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     scenario = SCENARIOS[verb]
-    calls = points(scenario, tmp_path / "trace")
+    calls = points(forked, scenario, tmp_path / "trace")
     assert len(calls) >= (5 if verb == "remove" else 25)
     outcomes = []
     for call in chosen(calls):
         scenario.restore()
         before = {path.name: path.read_bytes() for path in STORE.iterdir()}
-        finished = struck(scenario, call, "signal=KILL")
+        finished = struck(forked, scenario, call, "signal=KILL")
         assert finished.returncode == -signal.SIGKILL, call
         left(scenario, call)
         blobs = {path.name: path.read_bytes() for path in STORE.iterdir() if path.name[0] != "."}
         outcomes.append(blobs == before)
-        assert_clean(scenario, credhelper)
-    record_property("kills", len(outcomes))
+        assert_clean(scenario, forked)
+    record_property(f"{verb}/kills", len(outcomes))
     assert outcomes[0]
     assert not outcomes[-1]  # some before the change, some after it
 
 
-def test_systemd_creds_killed_at_every_call(credhelper: Runs, tmp_path: Path) -> None:
+def test_systemd_creds_killed_at_every_call(
+    forked: Forked, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     scenario = SCENARIOS["rotate"]
     scenario.restore()
-    calls = tracing.trace(
-        [*launcher("credhelper"), *scenario.argv],
-        ["write", "writev", "close", "execve", "exit_group", "mkdirat"],
-        tmp_path / "trace",
-        follow=True,
-        value=scenario.stdin,
-        env=ENVIRONMENT,
-    )
+    ends = ["write", "writev", "close", "execve", "exit_group", "mkdirat"]
+    options = tracing.options(ends, tmp_path / "trace", follow=True)
+    assert forked.run(scenario.argv, scenario.stdin, options).returncode == 0
+    calls = tracing.read(tmp_path / "trace")
     main = calls[0].process
     # strace counts for each process: from the last call on to those that the command itself makes
     # as well, where it is struck itself
     strikes = {(call.name, call.ordinal): call for call in calls if call.process != main}
     assert len(strikes) >= 10
-    for call in chosen(list(strikes.values())):
+    struck_at = chosen(list(strikes.values()))
+    record_property("rotate/systemd-creds killed", len(struck_at))
+    for call in struck_at:
         scenario.restore()
-        finished = struck(scenario, call, "signal=KILL", follow=True)
+        finished = struck(forked, scenario, call, "signal=KILL", follow=True)
         if finished.returncode != -signal.SIGKILL:
             assert finished.returncode == 1, (call, finished)
             assert finished.stderr.count(b"\n") == 2, finished.stderr
             assert b"ended by signal 9" in finished.stderr
         left(scenario, call)
-        assert_clean(scenario, credhelper)
+        assert_clean(scenario, forked)
 
 
-def test_interrupted_at_every_call(credhelper: Runs, tmp_path: Path) -> None:
+def test_interrupted_at_every_call(
+    forked: Forked, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     scenario = SCENARIOS["rotate"]
-    for call in chosen(points(scenario, tmp_path / "trace")):
+    calls = chosen(points(forked, scenario, tmp_path / "trace"))
+    record_property("rotate/interrupts", len(calls))
+    for call in calls:
         scenario.restore()
-        finished = struck(scenario, call, "signal=INT")
+        finished = struck(forked, scenario, call, "signal=INT")
         found, _ = left(scenario, call)
         if finished.returncode == 0:  # what it had to do was done
             assert found == scenario.after, call
@@ -164,7 +156,7 @@ def test_interrupted_at_every_call(credhelper: Runs, tmp_path: Path) -> None:
                 b"credhelper: error: interrupted\n"
                 b"credhelper: hint: what was in the store is whole; run it again\n"
             ), call
-        assert_clean(scenario, credhelper)
+        assert_clean(scenario, forked)
 
 
 FAULTS: Final = {
@@ -193,16 +185,18 @@ FAULTS: Final = {
 @pytest.mark.parametrize("verb", SCENARIOS)
 def test_a_fault_at_every_call(
     verb: str,
-    credhelper: Runs,
+    forked: Forked,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     scenario = SCENARIOS[verb]
-    calls = [call for call in chosen(points(scenario, tmp_path / "trace")) if call.name in FAULTS]
+    calls = [
+        call for call in chosen(points(forked, scenario, tmp_path / "trace")) if call.name in FAULTS
+    ]
     failed = 0
     for call in calls:
         scenario.restore()
-        finished = struck(scenario, call, f"error={FAULTS[call.name]}")
+        finished = struck(forked, scenario, call, f"error={FAULTS[call.name]}")
         told = finished.stderr.decode()
         case = (call, FAULTS[call.name], told)
         assert "Traceback" not in told, case
@@ -217,6 +211,6 @@ def test_a_fault_at_every_call(
             error, hint = told.splitlines()[-2:]
             assert error.startswith("credhelper: error: "), case
             assert hint.startswith("credhelper: hint: "), case
-        assert_clean(scenario, credhelper)
-    record_property("faults", len(calls))
+        assert_clean(scenario, forked)
+    record_property(f"{verb}/faults", len(calls))
     assert failed >= (2 if verb == "remove" else 4)

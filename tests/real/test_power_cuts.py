@@ -47,11 +47,11 @@ def test_power_cut_at_every_write(
     kind: str,
     verb: str,
     killed: bool,
-    tmp_path: Path,
+    scratch: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
     filesystem, scenario = FILESYSTEMS[kind], SCENARIOS[verb]
-    recording = power_cuts.record(filesystem, scenario, tmp_path, KILLS if killed else [])
+    recording = power_cuts.record(filesystem, scenario, scratch, KILLS if killed else [])
     if killed:
         assert recording.statuses.count(-signal.SIGKILL) >= 1
     else:
@@ -62,19 +62,19 @@ def test_power_cut_at_every_write(
     wrong = {
         state.label: problems
         for state in states
-        if (problems := power_cuts.examined(recording, filesystem, scenario, tmp_path, state))
+        if (problems := power_cuts.examined(recording, filesystem, scenario, scratch, state))
     }
-    record_property("states", len(states))
+    record_property(f"{verb}/{kind}", len(recording.seen))
     assert not wrong
 
 
 @pytest.mark.parametrize("kind", FILESYSTEMS)
-def test_a_flush_that_is_missing_would_be_seen(kind: str, tmp_path: Path) -> None:
+def test_a_flush_that_is_missing_would_be_seen(kind: str, scratch: Path) -> None:
     """Where fsync(2) does nothing, a source is gone before what it was sealed to is on the disk."""
     filesystem, scenario = FILESYSTEMS[kind], SCENARIOS["import"]
-    recording = power_cuts.record(filesystem, scenario, tmp_path, [], always="fsync:retval=0")
+    recording = power_cuts.record(filesystem, scenario, scratch, [], always="fsync:retval=0")
     assert recording.statuses == [0]
     assert any(
-        power_cuts.examined(recording, filesystem, scenario, tmp_path, state)
+        power_cuts.examined(recording, filesystem, scenario, scratch, state)
         for state in recording.log.states(MOST)
     )

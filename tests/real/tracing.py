@@ -49,14 +49,24 @@ def trace(
     env: dict[str, str],
 ) -> list[Call]:
     """Runs ``argv`` with ``value`` as its input and returns its ``calls``, in order."""
-    options = ["-f", "-s", "4096", "-v"] if follow else []
     subprocess.run(
-        [STRACE, "-qq", *options, "-o", str(output), f"--trace={','.join(calls)}", *argv],
+        [STRACE, "-qq", *options(calls, output, follow=follow), *argv],
         input=value,
         env=env,
         check=True,
         capture_output=True,
     )
+    return read(output)
+
+
+def options(calls: Sequence[str], output: Path, *, follow: bool) -> list[str]:
+    """What strace is to be given to write ``calls``, and those of children as well."""
+    children = ["-f", "-s", "4096", "-v"] if follow else []
+    return [*children, f"-o{output}", f"--trace={','.join(calls)}"]
+
+
+def read(output: Path) -> list[Call]:
+    """The calls that strace has written, in order."""
     found = []
     counts: Counter[tuple[str, str]] = Counter()
     for line in output.read_text("utf-8", "backslashreplace").splitlines():
