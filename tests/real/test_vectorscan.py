@@ -10,7 +10,8 @@ from credhelper.commands.leaks.matching import matcher
 from credhelper.commands.leaks.vectorscan import Vectorscan
 from credhelper.commands.literals import Literals
 
-values = st.binary(min_size=8, max_size=300).filter(any)
+ends = st.sampled_from([b"", bytes(20), b"the end of several"])
+values = st.builds(bytes.__add__, st.binary(min_size=8, max_size=300), ends).filter(any)
 
 
 @given(st.sets(values, min_size=1, max_size=20), st.binary(max_size=300), st.data())

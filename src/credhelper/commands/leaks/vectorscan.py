@@ -3,6 +3,9 @@
 
 Both are one library with the same interface, ``libhs.so.5``, which the loader finds in the
 system's directories. Without it, ``literals`` finds the same, more slowly.
+
+It is told the ends of the literals alone, which it compiles in half the time; where such an end is
+found, the literal itself is compared.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 _LIBRARY: Final = "libhs.so.5"
 _BLOCK: Final = 1  # HS_MODE_BLOCK
+_END: Final = 16  # bytes of a literal: the fewest that stand nowhere by chance
+_FEW: Final = 7  # so many stand everywhere
 _FOUND: Final = ctypes.CFUNCTYPE(
     ctypes.c_int,
     ctypes.c_uint,
@@ -37,11 +42,15 @@ class Vectorscan:
         self._library = ctypes.CDLL(_LIBRARY)
         if self._library.hs_valid_platform() != 0:
             raise OSError(f"{_LIBRARY} is not for this processor")
-        self._literals = list(literals)
-        sought = [text.lstrip(b"\0") for text in literals]  # it refuses a NUL at the beginning
+        by_end: dict[bytes, list[bytes]] = {}
+        for text in literals:
+            end = text[-_END:].lstrip(b"\0")  # it refuses a NUL at the beginning
+            by_end.setdefault(end if len(end) >= _FEW else text.lstrip(b"\0"), []).append(text)
+        sought = list(by_end)
+        self._literals = list(by_end.values())
         self._database = ctypes.c_void_p()
         self._scratch = ctypes.c_void_p()
-        count = len(self._literals)
+        count = len(sought)
         self._done(
             self._library.hs_compile_lit_multi(
                 (ctypes.c_char_p * count)(*sought),
@@ -60,7 +69,7 @@ class Vectorscan:
         self._noted = _FOUND(self._note)
 
     def __repr__(self) -> str:
-        return f"Vectorscan({len(self._literals)} literals)"
+        return f"Vectorscan({sum(map(len, self._literals))} literals)"
 
     def places(self, block: bytes | bytearray) -> list[Place]:
         """Where the literals are in block, as Literals.places() tells it."""
@@ -79,11 +88,11 @@ class Vectorscan:
                 None,
             )
         )
-        found = ((end, self._literals[which]) for which, end in self._ends)
         return [
             (end - len(text), text, 0)
-            for end, text in found
-            if text[0] or (end >= len(text) and block.startswith(text, end - len(text)))
+            for which, end in self._ends
+            for text in self._literals[which]
+            if end >= len(text) and block.startswith(text, end - len(text))
         ]
 
     def _note(self, which: int, _: int, end: int, __: int, ___: None) -> int:
