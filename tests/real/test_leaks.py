@@ -23,6 +23,7 @@ import git_filter_repo
 import pytest
 
 from credhelper.commands.cli.leaks_report import as_lines
+from credhelper.commands.leaks import survey
 from credhelper.commands.leaks.findings import Hit, Place, Report
 from credhelper.commands.leaks.matching import matcher
 from credhelper.commands.leaks.search import search
@@ -373,11 +374,14 @@ def found(report: Report, tree: Path) -> dict[str, Expected]:
     return result
 
 
+@pytest.mark.parametrize("large", [0, survey.LARGE], ids=["two Gits", "one"])
 def test_every_planted_value_is_found_where_it_stands_and_nowhere_else(
-    planted: tuple[Path, Plants],
+    planted: tuple[Path, Plants], monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
     tree, plants = planted
     assert len(plants.values) >= 60
+    monkeypatch.setattr(survey, "LARGE", large)
+    monkeypatch.setattr(survey, "BLOCK", 41)  # each object on its own
     sought = matcher(plants.values)
     report = search([os.fsencode(tree)], sought, quiet)
     assert report.problems == []

@@ -75,6 +75,15 @@ def tarred(data: bytes, name: str = "etc/a") -> bytes:
     return file.getvalue()
 
 
+def in_old_tar(data: bytes) -> bytes:
+    """As Unix 7 wrote it, without a word that says so."""
+    archive = bytearray(tarred(data))
+    archive[257:265] = bytes(8)
+    archive[148:156] = b" " * 8
+    archive[148:156] = b"%06o\0 " % sum(archive[:512])
+    return bytes(archive)
+
+
 def in_ar(data: bytes) -> bytes:
     header = f"{'data':16}{0:<12}{0:<6}{0:<6}{644:<8}{len(data):<10}`\n"
     return b"!<arch>\n" + header.encode() + data + b"\n" * (len(data) % 2)
@@ -145,6 +154,7 @@ KINDS: dict[str, Callable[[bytes], bytes]] = {
     "zip to a pipe": zipped_to_a_pipe,
     "zipapp": lambda data: b"#!/usr/bin/env python3\n" + zipped(data),
     "tar of gzip": lambda data: tarred(gzip.compress(data)),
+    "old tar of gzip": lambda data: in_old_tar(gzip.compress(data)),
     "tar.gz": lambda data: gzip.compress(tarred(data)),
     "tar.xz in zip": lambda data: zipped(lzma.compress(tarred(data))),
     "deb": lambda data: in_ar(lzma.compress(tarred(data))),

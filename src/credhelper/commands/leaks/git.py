@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 GIT: Final = "/usr/bin/git"
 PIPE: Final = 1 << 20  # bytes; /proc/sys/fs/pipe-max-size lets everybody have it
-HEAP: Final = 384 << 20  # bytes that one Git may take; what is stored whole needs far less
+HEAP: Final = 384 << 20  # bytes that Git may take; what is stored whole needs far less
+BASES: Final = 64  # MB of what deltas are of that it keeps
+PACKS: Final = 32  # MB of packs that it maps
 MOST_ERRORS: Final = 4000  # bytes of what Git complains of that are looked at
 STALL: Final = 5.0  # seconds without any work after which a Git that sleeps is ended
 TICK: Final = 0.25  # seconds between two looks at it
@@ -51,8 +53,6 @@ _ENVIRONMENT: Final = {
     "GIT_PAGER": "cat",
     "GIT_LITERAL_PATHSPECS": "1",
 }
-# prlimit(1) lowers them in the process that becomes Git, after it has become the owner's
-_LIMITED: Final = ("/usr/bin/prlimit", f"--data={HEAP}", "--core=0", "--fsize=0", "--")
 STALLED: Final = "Git waits for something that never comes, a FIFO or a file lease"
 TOO_LARGE: Final = f"an object takes Git more than {HEAP >> 20} MB"
 _KINDS: Final = (
@@ -119,11 +119,17 @@ class Git:
 
 @contextmanager
 def git(
-    repository: Repository, *arguments: str, lines: bytes | None = None, index: str = ""
+    repository: Repository,
+    *arguments: str,
+    lines: bytes | None = None,
+    source: int = subprocess.DEVNULL,
+    index: str = "",
+    gits: int = 1,
 ) -> Iterator[Git]:
     """Git with arguments and these lines on standard input; killed if still running at the end.
 
-    index names an index file in the repository's directory other than "index".
+    In place of lines, source is a descriptor. index names an index file in the repository's
+    directory other than "index". Of so many gits side by side, each takes its part of the memory.
     """
     environment = dict(_ENVIRONMENT)
     if index:
@@ -132,11 +138,11 @@ def git(
     change = owner.user != os.geteuid() or os.geteuid() == 0
     with ExitStack() as stack:
         # a pipe would have to be filled while Git answers
-        given = subprocess.DEVNULL if lines is None else memory(lines)
+        given = source if lines is None else memory(lines)
         if lines is not None:
             stack.callback(os.close, given)
         process = subprocess.Popen(
-            [*_LIMITED, GIT, "--no-pager", f"--git-dir={repository.stand_in}", *arguments],
+            [*_limited(gits), f"--git-dir={repository.stand_in}", *arguments],
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -174,6 +180,15 @@ def enlarge_pipe(descriptor: int) -> None:
     """Let a pipe hold PIPE bytes where the system allows it, so that Git seldom has to wait."""
     with suppress(OSError):
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE)
+
+
+def _limited(gits: int) -> list[str]:
+    """Git, one of so many side by side, with no more than its part of the memory."""
+    # prlimit(1) lowers them in the process that becomes Git, after it has become the owner's
+    prlimit = ["/usr/bin/prlimit", f"--data={HEAP // gits}", "--core=0", "--fsize=0", "--"]
+    bases = f"core.deltaBaseCacheLimit={BASES // gits}m"
+    packs = f"core.packedGitLimit={PACKS // gits}m"
+    return [*prlimit, GIT, "--no-pager", "-c", bases, "-c", packs]
 
 
 def _kind(complaint: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands.leaks import history, objects, staged
+from credhelper.commands.leaks import history, staged
 from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place, Problem, Report, Workplace
 from credhelper.commands.leaks.git import Patience
@@ -16,6 +16,7 @@ from credhelper.commands.leaks.histories import decoded, is_history
 from credhelper.commands.leaks.provenance import logged
 from credhelper.commands.leaks.reading import chunks, streamed
 from credhelper.commands.leaks.repository import opened
+from credhelper.commands.leaks.survey import survey
 from credhelper.commands.leaks.tree import (
     Entry,
     File,
@@ -221,16 +222,16 @@ class Search:
             report.objects, report.size = objects_before + count, size_before + size
             self.progress(report)
 
-        survey = objects.survey(repository, self.matcher, progress)
-        progress(survey.objects, survey.size)
-        found, problems = history.hits(repository, self.matcher, survey, self.content)
+        noted = survey(repository, self.matcher, progress)
+        progress(noted.objects, noted.size)
+        found, problems = history.hits(repository, self.matcher, noted, self.content)
         report.hits += found
         if any(hit.place.past for hit in found):
             shown = self.matcher.shown(repository.work_tree)[0]
             report.workplaces[shown] = Workplace(
                 repository.owner.user, logged(repository, problems)
             )
-        unread = list(dict.fromkeys(survey.unread + problems))
+        unread = list(dict.fromkeys(noted.unread + problems))
         self._problems(repository, unread[:MOST_UNREAD])
         if len(unread) > MOST_UNREAD:
             self._problems(repository, [f"{len(unread) - MOST_UNREAD:,} more like these"])

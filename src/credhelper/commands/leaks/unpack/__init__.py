@@ -33,12 +33,12 @@ class Kind:
 
 def kind_of(head: bytes | bytearray) -> Kind | None:
     """What begins with head, its first HEAD bytes or all of it; None where nothing is packed."""
-    if bytes(head[:1]) not in _FIRST and head[257:262] != b"ustar":
+    if not head:
         return None
-    for magic, kind in _MAGICS:
+    for magic, kind in _BY_FIRST.get(head[0], ()):
         if head.startswith(magic):
             return kind
-    if archives.is_tar(head):
+    if (head[257:262] == b"ustar" or head[154:156] == b"\0 ") and archives.is_tar(head):
         return _TAR
     if archives.is_zlib(head):
         return _ZLIB
@@ -83,4 +83,8 @@ _MAGICS: Final = (
     (b"hsqs", Kind("squashfs", None)),
     (b"QFI\xfb", Kind("qcow2 image", None)),
 )
-_FIRST: Final = frozenset([*(magic[:1] for magic, _ in _MAGICS), b"x", b"#"])
+# many a file begins with the # of some of them
+_BY_FIRST: Final = {
+    first: tuple(row for row in _MAGICS if row[0][0] == first)
+    for first in {magic[0] for magic, _ in _MAGICS}
+}
