@@ -74,6 +74,16 @@ WAYS: Final = {
         ),
         "a GnuPG key, here without a passphrase",
     ),
+    "gopass": Way(
+        ("gopass", "gpg"),
+        (
+            Step("gpg --batch --passphrase '' --quick-gen-key me@example.com"),
+            Step("gopass init me@example.com"),
+            Step("gopass insert my_api_key", 2),
+            Step("API_KEY=$(gopass show -o my_api_key) python3 report.py"),
+        ),
+        "a GnuPG key, here without a passphrase",
+    ),
     "age": Way(
         ("age", "age-keygen"),
         (

@@ -75,8 +75,7 @@ WAYS = {
     ),
     "gopass": (
         "gopass",
-        "gopass --yes setup --crypto gpgcli --storage fs --name jobs --email jobs@localhost && "
-        "gopass insert -f api < value && gpgconf --kill all",
+        "gopass init --storage fs jobs && gopass insert -f api < value && gpgconf --kill all",
         from_shell("gopass show -o api"),
     ),
     "age -d": (

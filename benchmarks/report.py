@@ -49,17 +49,22 @@ afterwards (an agent, which makes the next one quicker and is there in each of t
 
 """
 
-# what people use: of Debian, and beside it of npm's registry, by the certificates of this machine
+# what people use: Debian's packages, gopass from Debian's source of it, and of npm's registry, by
+# the certificates of this machine
 _DEBIANS = "pass age python3-keyring python3-keyrings.alt nodejs npm ca-certificates"
+_SOURCES = "golang-go golang-github-gopasspw-gopass-dev"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _BESIDE = (
     "mkdir /opt/peers; cd /opt/peers; "
-    f"NODE_EXTRA_CA_CERTS={_CERTIFICATES} npm install @dotenvx/dotenvx; rm -rf /root/.npm"
+    f"NODE_EXTRA_CA_CERTS={_CERTIFICATES} npm install @dotenvx/dotenvx; rm -rf /root/.npm; "
+    "GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=/opt/built HOME=/root "
+    f"go build -o /opt/peers/gopass github.com/gopasspw/gopass; rm -rf /opt/built; "
+    f"apt-get purge -q -y --autoremove {_SOURCES}"
 )
 _SID = roots.RECIPES["sid"]
 roots.RECIPES["peers"] = replace(
     _SID,
-    packages=(*_SID.packages, *_DEBIANS.split()),
+    packages=(*_SID.packages, *_DEBIANS.split(), *_SOURCES.split()),
     options=(
         *_SID.options,
         f"--customize-hook=cp {_CERTIFICATES} $1/etc/ssl/certs/",
