@@ -158,6 +158,30 @@ class Process:
             self.kill()
 
 
+def in_memory(content: bytes | bytearray, *, inherited: bool = False, sealed: bool = False) -> int:
+    """A descriptor to read ``content`` from, which no disk has; the caller closes it.
+
+    What it is passed on to has it after execve(2) where it is ``inherited``, and cannot change it
+    where it is ``sealed``. Raises ``OSError``.
+    """
+    flags = posix.MFD_ALLOW_SEALING | (0 if inherited else posix.MFD_CLOEXEC)
+    descriptor = posix.memfd_create("credhelper", flags)
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[posix.write(descriptor, left) :]
+        posix.lseek(descriptor, 0, 0)
+        if sealed:
+            import fcntl
+
+            seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        posix.close(descriptor)
+        raise
+    return descriptor
+
+
 def wait_any(processes: Iterable[Process]) -> list[Process]:
     """Moves input and output of ``processes`` until one of them ends; those that have ended.
 

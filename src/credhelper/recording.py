@@ -14,6 +14,8 @@ import os
 import sys
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_DGRAM, SOCK_RAW, SOL_SOCKET, socket
 
+from credhelper.process import in_memory
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,15 +96,8 @@ def _send_to_journal(fields: Mapping[str, str]) -> None:
 
 def _send_large(journal: socket, data: bytearray) -> None:
     """What no datagram holds: in memory that is sealed and handed over (the same protocol)."""
-    import fcntl
-
-    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    memory = os.memfd_create("credhelper-record", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    memory = in_memory(data, sealed=True)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(memory, view) :]
-        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, seals)
         journal.sendmsg([], [(SOL_SOCKET, SCM_RIGHTS, memory.to_bytes(4, _ORDER))])
     finally:
         os.close(memory)

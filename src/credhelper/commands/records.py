@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -81,36 +80,34 @@ def _entries(since: str, newest: int) -> list[dict[str, object]]:
     # root's alone: anybody can write records that look like ours
     matches = ["_UID=0", *(f"MESSAGE_ID={message_id}" for message_id in _EVENTS)]
     # --all: without it, a field of more than 4096 bytes is null
-    argv = [_JOURNALCTL, "--output=json", "--all", "--no-pager", "--quiet", *matches]
-    if since:
-        argv.append(f"--since={since}")
-    if newest:
-        argv.append(f"--lines={newest}")
+    options = ["--output=json", "--all", "--no-pager", *([f"--lines={newest}"] if newest else [])]
+    return [json.loads(line) for line in _journalctl(since, *options, *matches).splitlines()]
+
+
+def require_time(since: str) -> None:
+    """Raises :class:`UsageError` where ``since`` is no time of systemd.time(7)."""
     try:
-        found = program.run(*argv)
+        _journalctl(since, "--lines=0")
+    except UsageError:
+        raise
+    except CredentialError:  # said by who reads the journal
+        pass
+
+
+def _journalctl(since: str, *options: str) -> bytes:
+    """What it prints; raises what :func:`read` does."""
+    when = [f"--since={since}"] if since else []
+    try:
+        found = program.run(_JOURNALCTL, "--quiet", *when, *options)
     except OSError as error:
         raise CredentialError(f"{_JOURNALCTL}: {error.strerror}", "install systemd") from None
     if found.returncode:
         reason = found.stderr.decode("ascii", "replace").strip()
         if since and "timestamp" in reason:
-            raise _no_time(reason)
+            hint = "write it as in systemd.time(7), such as --since=-1d or --since=today"
+            raise UsageError(f"--since: {reason}", hint)
         raise CredentialError(f"journalctl failed: {reason}", "see journalctl(1)")
-    return [json.loads(line) for line in found.stdout.splitlines()]
-
-
-def require_time(since: str) -> None:
-    """Raises :class:`UsageError` where ``since`` is no time of systemd.time(7)."""
-    with suppress(OSError):  # said by who reads the journal
-        asked = program.run(_JOURNALCTL, "--quiet", "--lines=0", f"--since={since}")
-        reason = asked.stderr.decode("ascii", "replace").strip()
-        if asked.returncode and "timestamp" in reason:
-            raise _no_time(reason)
-
-
-def _no_time(reason: str) -> UsageError:
-    return UsageError(
-        f"--since: {reason}", "write it as in systemd.time(7), such as --since=-1d or --since=today"
-    )
+    return found.stdout
 
 
 def _record(entry: dict[str, object]) -> Record:

@@ -7,7 +7,7 @@ import os
 
 from credhelper import hostkey
 from credhelper.errors import CredentialError, EncryptionFailed, InvalidValue
-from credhelper.process import wait_any
+from credhelper.process import in_memory, wait_any
 from credhelper.unsealing import (
     MAXIMUM_BLOB_BYTES,
     Unsealing,
@@ -57,7 +57,7 @@ def seal(
     argv += [f"--tpm2-public-key-pcrs={tpm2_public_key_pcrs}"] if tpm2_public_key_pcrs else []
     argv += [f"--tpm2-pcrlock={tpm2_pcrlock}"] if tpm2_pcrlock else []
     argv += [f"--not-after={not_after}"] if not_after else []
-    public_key = _in_memory(tpm2_public_key) if tpm2_public_key else None
+    public_key = in_memory(tpm2_public_key.encode(), inherited=True) if tpm2_public_key else None
     try:
         argv += [] if public_key is None else [f"--tpm2-public-key=/proc/self/fd/{public_key}"]
         process = start([*argv, "-", "-"], value)
@@ -153,14 +153,6 @@ def tpm2_parts() -> list[str]:
     process = start(["has-tpm2"], b"")
     wait_any([process])
     return process.stdout.decode("ascii", "replace").split()
-
-
-def _in_memory(text: str) -> int:
-    """A file that holds ``text``, as a descriptor that the next process inherits."""
-    descriptor = os.memfd_create("tpm2-public-key", 0)
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(text.encode())
-    return descriptor
 
 
 def _guard_host_key(name: str) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Final
 
+from credhelper.process import in_memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -138,7 +140,7 @@ def git(
     change = owner.user != os.geteuid() or os.geteuid() == 0
     with ExitStack() as stack:
         # a pipe would have to be filled while Git answers
-        given = source if lines is None else memory(lines)
+        given = source if lines is None else in_memory(lines)
         if lines is not None:
             stack.callback(os.close, given)
         process = subprocess.Popen(
@@ -213,12 +215,3 @@ def _sleeps(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"S"
     except (OSError, IndexError):
         return False
-
-
-def memory(content: bytes) -> int:
-    """A descriptor to read content from, which the caller closes; no disk has it."""
-    descriptor = os.memfd_create("credhelper-leaks")
-    with open(descriptor, "wb", closefd=False) as stream:
-        stream.write(content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper.commands.leaks import git
 from credhelper.commands.leaks.objects import contents
 from credhelper.errors import CredentialError
+from credhelper.process import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,6 +147,6 @@ def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _memory(content: bytes, stack: ExitStack) -> int:
-    descriptor = git.memory(content)
+    descriptor = in_memory(content)
     stack.callback(os.close, descriptor)
     return descriptor

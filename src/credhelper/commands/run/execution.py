@@ -8,8 +8,9 @@ import marshal
 import os
 import re
 
-from credhelper.commands.run import hardening, interpreter, shell
+from credhelper.commands.run import hardening, interpreter
 from credhelper.errors import Untrusted
+from credhelper.process import in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def execute(plan: Plan, values: Mapping[str, bytes], record: Mapping[str, str]) 
         path = f"./{path}" if path.startswith("-") else path  # which is no option
         reading = []
         if plan.reading:
-            reading = ["-c", plan.reading.format(shell.in_memory(plan.script.source))]
+            source = in_memory(plan.script.source, inherited=True, sealed=True)
+            reading = ["-c", plan.reading.format(source)]
         argv = [*plan.interpreter.argv, *reading, path, *arguments]
         # a binary by its descriptor: what was looked at is what runs
         program = plan.interpreter.argv[0] if plan.interpreter.argv else plan.script.descriptor
@@ -69,11 +71,8 @@ def _python(plan: Plan, record: Mapping[str, str]) -> list[str]:
     """The command line that starts ``bootstrap`` with the script behind a descriptor in memory."""
     python, *flags = plan.interpreter.argv
     script = plan.python_script(record)
-    descriptor = os.memfd_create("credhelper", 0)
-    with open(descriptor, "wb", closefd=False) as file:
-        described = {name: getattr(script, name) for name in script.__slots__}
-        marshal.dump(described, file, _MARSHAL_VERSION)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    described = {name: getattr(script, name) for name in script.__slots__}
+    descriptor = in_memory(marshal.dumps(described, _MARSHAL_VERSION), inherited=True)
     # nothing that root owns beside the script, and nothing of this Python's in the package
     uncached = () if os.geteuid() else ("-B",)
     return [python, "-I", *uncached, *flags, _BOOTSTRAP, str(descriptor)]

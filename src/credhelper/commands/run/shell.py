@@ -34,16 +34,3 @@ def reading(argv: list[str], source: bytes) -> str:
     if any(word in source for word in _BY_NAME):
         return ""
     return _SHELLS.get(os.path.basename(os.path.realpath(shell)), "")
-
-
-def in_memory(source: bytes) -> int:
-    """A descriptor from which children read ``source``, which nobody can change any more."""
-    import fcntl
-
-    descriptor = os.memfd_create("script", os.MFD_ALLOW_SEALING)
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(source)
-    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-    os.set_inheritable(descriptor, True)
-    return descriptor

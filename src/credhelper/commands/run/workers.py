@@ -17,6 +17,7 @@ import sys
 
 from credhelper import loading
 from credhelper.commands.run import masking
+from credhelper.process import in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _start_masked(util: Any) -> None:
         other = os.fsdecode(path) != sys.executable
         if not at or other or words[at].startswith(_TRACKER):
             return int(start(path, args, passfds))
-        values = _in_memory()
+        values = _handed_over()
         try:
             words[at] = _PROLOGUE.format(_place(), values, False) + words[at]
             return int(start(path, words, [*passfds, values]))
@@ -172,7 +173,7 @@ def _mask_interpreters(interpreters: Any) -> None:
 
     def create_masked(*arguments: Any, **options: Any) -> int:
         number = int(create(*arguments, **options))
-        own.exec(number, _PROLOGUE.format(_place(), _in_memory(), True))  # which closes it
+        own.exec(number, _PROLOGUE.format(_place(), _handed_over(), True))  # which closes it
         return number
 
     own.create = create_masked
@@ -236,11 +237,7 @@ def _place() -> str:
     return os.path.dirname((origin or "").removesuffix("/__init__.py"))
 
 
-def _in_memory() -> int:
+def _handed_over() -> int:
     import marshal
 
-    descriptor = os.memfd_create("credhelper")
-    with open(descriptor, "wb", closefd=False) as file:
-        marshal.dump((bytes(_key), bool(_maskers), _known, _script), file)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
+    return in_memory(marshal.dumps((bytes(_key), bool(_maskers), _known, _script)))
