@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from credhelper.commands.descriptions import DIRECTORY
-from tests.real.conftest import STORE, Runs
+from tests.real.conftest import REPLACED, STORE, Runs
 from tests.real.terminal import Hidden
 
 FILES = Path(DIRECTORY)
@@ -45,6 +46,35 @@ def test_from_add_to_remove(credhelper: Runs) -> None:
     assert described(credhelper) == {"new_key": TEXT}
     assert credhelper("remove", "new_key", "--yes").status == 0
     assert list(FILES.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "place", "said", "there"),
+    [
+        (["add", "b", KEY, "--description", "x"], FILES.parent, "b is added; when", {"a", "b"}),
+        (["put", "a", KEY, "--description", "x"], FILES.parent, "is in the store; when", {"a"}),
+        (["rename", "a", "b"], FILES.parent, "it is b now; when", {"b"}),
+        (["remove", "a", "--yes"], FILES.parent, "it is removed; its description", set()),
+        (["remove", "a", "--yes"], REPLACED, "it is removed; when that is mended: sudo", set()),
+    ],
+    ids=["add", "put", "rename", "remove", "remove-replaced"],
+)
+def test_a_change_is_not_denied_where_what_goes_with_it_fails(
+    credhelper: Runs, argv: list[str], place: Path, said: str, there: set[str]
+) -> None:
+    assert credhelper("add", "a", KEY, "--description", TEXT, input="x").status == 0
+    assert credhelper("rotate", "a", input="y").status == 0
+    mount = ["/usr/bin/mount", "--bind", "-o", "ro", str(place), str(place)]
+    subprocess.run(mount, check=True)
+    try:
+        finished = credhelper(*argv, input="y")
+    finally:
+        subprocess.run(["/usr/bin/umount", str(place)], check=True)
+    assert {path.name for path in STORE.iterdir()} == there
+    error, hint = finished.err.splitlines()[-2:]
+    assert finished.status == 1
+    assert error.endswith("Read-only file system")
+    assert said in hint
 
 
 def test_put(credhelper: Runs) -> None:

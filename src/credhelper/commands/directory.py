@@ -159,7 +159,7 @@ class Directory:
         except OSError as error:
             raise StoreFailed(
                 f"cannot be put there, and what was done before cannot be undone: {error.strerror}",
-                "look at the disk, then see to see them all: sudo credhelper list --verify",
+                "look at the disk, then at what is there: sudo credhelper list --verify",
                 f"{self.path}/{name}",
             ) from None
 

@@ -121,7 +121,7 @@ def remove(name: str, change: Change | None = None) -> None:
         except OSError as error:
             raise StoreFailed(
                 f"is removed, but may come back with a power failure: {error.strerror}",
-                "look at the disk, then see to see them all: sudo credhelper list",
+                "look at the disk, then at what is there: sudo credhelper list",
                 f"{store.WRITTEN}/{name}",
             ) from None
 

@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         messages.say(f"added {name}, bound to: {envelope.binding(blobs[name]).label}")
         if arguments.delete_source and source:
             changing.delete_source(source, blobs, change)
-    descriptions.set_to(name, description)
+    with changing.beside(f"{name} is added; when that is mended, describe it with put"):
+        descriptions.set_to(name, description)
     return 0
 
 

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from credhelper.commands import lock, messages, units
 from credhelper.commands.cli import meant
 from credhelper.commands.directory import Change
+from credhelper.errors import CredentialError, StoreFailed
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from credhelper.commands.source import Source
 
@@ -31,6 +33,20 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 def change(arguments: argparse.Namespace, *, resume: bool = False) -> Change:
     """The change that the command line asks for."""
     return Change(arguments.wait, messages.note, resume=resume)
+
+
+@contextmanager
+def beside(done: str) -> Iterator[None]:
+    """For what goes with a change of the store that is made: where it fails, ``done`` is the hint.
+
+    Raises :class:`StoreFailed` in place of what does not know of the change.
+    """
+    try:
+        yield
+    except CredentialError as error:
+        raise StoreFailed(error.reason, done, error.subject) from None
+    except OSError as error:
+        raise StoreFailed(f"cannot be used: {error.strerror}", done, error.filename or "") from None
 
 
 def delete_source(source: Source, sealed: Mapping[str, bytes], change: Change) -> None:

@@ -117,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.delete_source and source and not arguments.dry_run:
             changing.delete_source(source, {step.name: step.blob for step in steps}, change)
     if not arguments.dry_run and not arguments.set:
-        descriptions.set_to(steps[0].name, description)
+        with changing.beside("the value is in the store; when that is mended, run it again"):
+            descriptions.set_to(steps[0].name, description)
     return 0
 
 

@@ -10,7 +10,7 @@ from credhelper import store
 from credhelper.commands import audit, descriptions, installing, messages, records, retired
 from credhelper.commands.cli import changing, terminal
 from credhelper.errors import CredentialError, UsageError
-from credhelper.name import shown
+from credhelper.name import quoted, shown
 
 if TYPE_CHECKING:
     import argparse
@@ -45,8 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
             return 1
     with changing.change(arguments) as change:
         installing.remove(name, change)
-        retired.forget(name)
-        descriptions.drop(name)
         audit.store_changed("remove", [name])
         messages.say(f"removed {messages.one_line(name)}")
+        again = f"sudo credhelper leaks --forget {quoted(name)}"
+        with changing.beside(f"it is removed; when that is mended: {again}"):
+            retired.forget(name)
+        with changing.beside("it is removed; its description stays"):
+            descriptions.drop(name)
     return 0

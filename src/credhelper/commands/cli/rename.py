@@ -66,9 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
         installing.remove(old.name, change)
         audit.store_changed("rename", [old.name, new])
         messages.say(f"renamed {old.name} to {new}")
-    descriptions.move(old.name, new)
+    with changing.beside(f"it is {new} now; when that is mended, describe it with put"):
+        descriptions.move(old.name, new)
     if allowed is not None:
-        allow.drop(old.name)
+        with changing.beside(f"it is {new} now, for the same scripts"):
+            allow.drop(old.name)
     if loading := units.loading(old.name):
         messages.warn(f"units that load {old.name}: {', '.join(loading)}", f"have them load {new}")
     messages.note(f"scripts that declare or load {old.name} need the new name")
