@@ -143,6 +143,7 @@ def figures(inside: dict[str, Any], rounds: int) -> list[Figure]:
             [second["load"] / second["dictionary"]],
         )
     )
+    rows.append(guard(inside))
     memory = inside["memory"]
     rows.append(
         Figure(
@@ -186,6 +187,18 @@ def figures(inside: dict[str, Any], rounds: int) -> list[Figure]:
         )
     )
     return rows
+
+
+def guard(inside: dict[str, Any]) -> Figure:
+    """What a run spends on the guard of the host key."""
+    guards, runs = inside["guard"], inside["times"]["runner, -c"]
+    return Figure(
+        f"seeing that the host key is this machine's: {1e6 * statistics.median(guards):.0f} µs",
+        "the whole of a run with `-c`",
+        2,
+        [100 * part / whole for part, whole in zip(guards, runs, strict=True)],
+        " %",
+    )
 
 
 def peers_table(peers: dict[str, Any]) -> str:
