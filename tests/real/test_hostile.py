@@ -225,3 +225,15 @@ def test_a_sudo_that_lets_nothing_be_executed(setting: str, judge: Judge) -> Non
     assert "systemd-creds cannot be started: " in finished.err
     assert f"{setting}" in finished.err.partition("hint: ")[2]
     assert not (HACKED / "0").exists()
+
+
+def test_guesses_that_the_script_prints(judge: Judge) -> None:
+    """What is masked of them does not tell which character comes next in the value."""
+    signs = "abcdefghijklmnopqrstuvwxyz0123456789/+-="
+    head, tail = VALUE[:8], VALUE[-8:]
+    guesses = [f"{head}{sign}..." for sign in signs] + [f"...{sign}{tail}" for sign in signs]
+    facts = both(judge, Attack(ALICE, [*RUN, *guesses]).run())
+    assert facts["arguments"] == [
+        *["[credential my_api_key]..."] * len(signs),
+        *["...[credential my_api_key]"] * len(signs),
+    ]

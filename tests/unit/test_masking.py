@@ -524,6 +524,32 @@ def test_breaks_at_every_cut() -> None:
         assert in_pieces(Masker({"key": key.encode()}), data, [1] * len(data)) == whole
 
 
+SIGNS_OF_KEYS = sorted({*KEY.decode(), *base64.b64encode(KEY).decode()} - {"="})
+
+
+@pytest.mark.parametrize("known", [8, 9, 12, 15, 20, 23])
+@pytest.mark.parametrize(
+    "shown", ["%s...", "...%s", "%s…", "'%s'+9", "no %s\n", "no\n%s\n", "%s", "a %s"]
+)
+def test_a_guess_of_the_next_character_tells_nothing(known: int, shown: str) -> None:
+    """Neither by what is masked, nor by what is written at once: who calls sees both."""
+    for secret in (KEY, base64.b64encode(KEY)):
+        text = secret.decode()
+        outcomes = set()
+        for sign in SIGNS_OF_KEYS:
+            at_end = shown.startswith("...")
+            guess = sign + text[-known:] if at_end else text[:known] + sign
+            right = guess in text
+            masker, writes = Masker({"key": KEY}), list[bytes]()
+            masker.write((shown % guess).encode(), writes.append)
+            now = b"".join(writes)
+            whole = now + masker.finish()
+            outcomes.add((now.replace(guess.encode(), b"?"), whole.replace(guess.encode(), b"?")))
+            assert right or len(guess) == known + 1
+        # every eighth byte, and the first ones of a line without its end, are told apart
+        assert len(outcomes) == 1 or (known + 1) % 8 == 0
+
+
 # --- the streams of a real Python, against the plain ones of the same Python
 
 

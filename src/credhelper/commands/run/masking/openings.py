@@ -18,6 +18,7 @@ _from_bytes = int.from_bytes
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
 _TAIL: Final = 64  # bytes of the end, which mostly have one that is foreign
+_OF_MOST: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-./=_"  # values
 _BETWEEN: Final = gaps.SQUEEZED + MARKS  # what a form, broken or cut, has besides its own bytes
 
 
@@ -90,6 +91,34 @@ class Gapped:
         self._forms = [(form, form.translate(None, gaps.SQUEEZED)) for form in forms]
         # the words of four bytes that the forms hold, gaps and what looks like them left out
         self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
+        self._eights: set[int] = set()  # the same of eight bytes, made when first needed
+        self._possible = _OF_MOST + b"".join([form for form, _ in self._forms])
+
+    def nearly(self, text: bytes) -> Iterator[tuple[bytes, int]]:
+        """``text`` without up to seven bytes before its end, or before a gap there; how many are
+        left before it. Only where those could be a value's, and a part of a form is left."""
+        near = text[-_FEW:].translate(None, gaps.SQUEEZED)
+        if len(near) < gaps.LEAST + _WORD:
+            near = text[-2 * gaps.LONGEST :].translate(None, gaps.SQUEEZED)
+        for at in range(max(0, len(near) - gaps.LEAST - _WORD + 1), len(near) - _WORD + 1):
+            if _from_bytes(near[at : at + _WORD], byteorder) in self._words:
+                break
+        else:
+            return
+        if not self._eights:
+            every = b"".join([form + parts for form, parts in self._forms])
+            self._eights = words_of(every, gaps.LEAST)
+        body = text[: gaps.before(text, len(text), unfinished=True)]
+        for size in range(len(body) - 1, max(0, len(body) - gaps.LEAST), -1):
+            if body[size] not in self._possible:
+                break
+            last = body[max(0, size - 2 * gaps.LONGEST) : size]
+            for part in (last, last.translate(None, gaps.SQUEEZED)):
+                if _from_bytes(part[-gaps.LEAST :], byteorder) in self._eights:
+                    break
+            else:
+                continue
+            yield body[:size] + text[len(body) :], size
 
     def hold(self, text: bytes, done: int) -> int:
         """Where the longest end of ``text`` starts that is the beginning of a form with a gap."""
@@ -126,6 +155,7 @@ def _starts(text: bytes, end: int, form: bytes, in_gap: bool) -> Iterator[int]:
         pieces, missing = gaps.backwards(text, end, form, index + 1)
         if pieces and gaps.may_begin(text, pieces, missing):
             first = pieces[0][1] - pieces[0][0]
-            if len(pieces) > 1 or missing or (in_gap and first >= gaps.LEAST):
+            # with a part missing, each place after a line break would tell of other bytes
+            if not missing and (len(pieces) > 1 or (in_gap and first >= gaps.LEAST)):
                 yield pieces[0][0]
         index = form.find(last, index + 1)

@@ -7,19 +7,19 @@
 
 from __future__ import annotations
 
-from credhelper.commands.run.masking import gaps
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
 LEAST: Final = 8  # bytes of a beginning or an end
+_STEP: Final = 16  # bytes; by fewer, the base64 of a value would tell the value in parts
 _DOTS: Final = b"..."
 _ELLIPSIS: Final = "…".encode()
 _CUT: Final = b"'+"  # rich: the string was cut, and how many characters are missing
 _MANY_DOTS: Final = b"." * (LEAST + len(_DOTS) + LEAST)
 _ROW: Final = 4096  # bytes
+_OUTSIDE: Final = frozenset(b" \t\r\n.'\"")  # they are beside a value, unless it has them
 _STARTS: Final = b".\xe2\x80'"
 MARKS: Final = _DOTS + _ELLIPSIS + _CUT
 _NEAR: Final = 200  # bytes before the end of a block: an ellipsis there may matter to what follows
@@ -39,6 +39,13 @@ class Shortened:
 
     def __init__(self, forms: Iterable[bytes]) -> None:
         self._forms = tuple(forms)
+        self._longest = max(map(len, self._forms), default=0)
+        self._outside = _OUTSIDE.difference(b"".join(self._forms))
+        self._firsts: dict[bytes, list[bytes]] = {}
+        self._lasts: dict[bytes, list[bytes]] = {}
+        for form in self._forms:
+            self._firsts.setdefault(form[:LEAST], []).append(form)
+            self._lasts.setdefault(form[-LEAST:], []).append(form)
 
     def places(self, text: bytes) -> Iterator[tuple[int, int, bytes]]:
         """Where in ``text`` beginnings and ends are: start, end, form."""
@@ -64,7 +71,8 @@ class Shortened:
         for mark in self._marks(near) if has_marks(near) else ():
             end = text.rfind(mark) + len(mark)
             rest = text[end:]
-            if rest and any(rest in form[:-1] for form in self._forms):
+            # whatever it is, if it may be one at all: see _told()
+            if rest and len(rest) < self._longest and not self._outside.intersection(rest):
                 best = min(best, end)
         return best if best >= done else size
 
@@ -79,23 +87,40 @@ class Shortened:
 
     def _around(self, text: bytes, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
         yield from self._begun(text, start)
-        for form in self._forms:
-            head = text[end : end + LEAST]
-            index = form.find(head) if len(head) == LEAST else -1
-            while index >= 0:
-                if index and text.startswith(form[index:], end):
-                    yield end, end + len(form) - index, form
-                    break
-                index = form.find(head, index + 1)
+        near = text[end : end + self._longest]
+        for last in [last for last in self._lasts if last in near]:
+            for form in self._lasts[last]:
+                stop = near.find(last, 0, len(form) - 1) + LEAST
+                while stop >= LEAST:
+                    whole = _told(stop)
+                    rest = near[: stop - whole]
+                    if near.endswith(form[-whole:], 0, stop) and _may_belong(rest, form):
+                        yield end, end + stop, form
+                        break
+                    stop = near.find(last, stop - LEAST + 1, len(form) - 1) + LEAST
 
     def _begun(self, text: bytes, end: int) -> Iterator[tuple[int, int, bytes]]:
         """The beginnings of forms that end at ``end``."""
-        tail = text[max(0, end - LEAST) : end]
-        for form in self._forms if len(tail) == LEAST else ():
-            index = form.find(tail)
-            while index >= 0:
-                size = index + LEAST
-                if gaps.common(form, text[max(0, end - size) : end]) == size:
-                    yield end - size, end, form
-                    break
-                index = form.find(tail, index + 1)
+        near = text[max(0, end - self._longest) : end]
+        for first in [first for first in self._firsts if first in near]:
+            for form in self._firsts[first]:
+                place = near.find(first, max(0, len(near) - len(form) + 1))
+                while place >= 0:
+                    whole = _told(len(near) - place)
+                    rest = near[place + whole :]
+                    if near.startswith(form[:whole], place) and _may_belong(rest, form):
+                        yield end - len(near) + place, end, form
+                        break
+                    place = near.find(first, place + 1)
+
+
+def _told(size: int) -> int:
+    """How many bytes of ``size`` are held to a form: the others, fewer than ``_STEP``, are not.
+
+    Else who has a script print guesses learns one character after the other by what is masked.
+    """
+    return LEAST + (size - LEAST) // _STEP * _STEP
+
+
+def _may_belong(rest: bytes, form: bytes) -> bool:
+    return not rest or all(byte in form for byte in _OUTSIDE.intersection(rest))
