@@ -25,7 +25,7 @@ FEW: Final = "test_atexit test_eof test_gc test_runpy test_cmd_line_script".spli
 NOT_OURS: Final = frozenset(
     "test_crashers test_embed test_gdb test_launcher test_regrtest test_venv test_cext test_cppext "
     "test_dtrace test_startfile test_tcl test_winconsoleio test_msvcrt test_osx_env test_tkinter "
-    "test_win32 test_windows_utils test_peg_generator".split()
+    "test_win32 test_windows_utils test_peg_generator test_tools".split()
 )
 _STARTING: Final = (b"script_helper", b"sys.executable")
 # what a test gives to reach Python without the caller's settings, which the runner never has

@@ -14,6 +14,8 @@ _ZERO = (
 )
 _HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
 _ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
+_NOTE = "there is a note of what is not masked"
+_HELD = "what is held back for masking is written before Python begins to end"
 _INSIDE = "a directory within an archive is nothing that the runner opens"
 _LOADED = "the modules that the runner has imported are there from the start"
 _FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
@@ -24,8 +26,8 @@ _STUCK = (
     "does not abort"
 )
 _BELOW = (
-    "faulthandler shows the runner's frames below the script's; and no descriptor is open at the "
-    "start but the first three"
+    "the launcher's frame is below the script's; and no descriptor is open at the start but the "
+    "first three"
 )
 
 _TESTS: Final = {

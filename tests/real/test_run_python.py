@@ -194,6 +194,14 @@ def test_nothing_compiled_is_left_beside_the_script(
     assert list(scratch.rglob("*.pyc")) == []
 
 
+def test_one_frame_alone_is_below_the_script(write: Writes, decrypt_run: Runs) -> None:
+    script = write(
+        "import traceback\ndef f(): print([s.filename for s in traceback.extract_stack()])\nf()"
+    )
+    finished = decrypt_run(str(script))
+    assert finished.out == f"{[str(script)] * 3}\n"
+
+
 def test_no_descriptor_of_the_runner_stays_open(write: Writes, decrypt_run: Runs) -> None:
     write("""\
         import os

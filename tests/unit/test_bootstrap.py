@@ -20,7 +20,8 @@ sys.path.insert(0, {SITE!r})  # isolated, it would find an installed one alone
 {{before}}
 sys.argv = ["bootstrap.py", "0"]
 from credhelper.commands.run import bootstrap
-bootstrap.main()
+script = bootstrap.main()
+script.function(*script.arguments)
 """
 
 

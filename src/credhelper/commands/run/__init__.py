@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Final, NoReturn
 
     from credhelper.commands.run.planning import Plan
+    from credhelper.commands.run.python import Running
     from credhelper.name import CredentialName
 
 _NAME: Final = "credhelper-decrypt-run"
@@ -38,8 +39,8 @@ _RUNNER_CODES: Final = (125, 126, 127)
 _MOMENT_SECONDS: Final = 1.0  # a TPM unseals one credential after the other
 
 
-def main() -> None:
-    """Runs the command line of this process; ends the process on every error."""
+def main() -> Running:
+    """Makes ready to run the command line of this process; ends the process on every error."""
     messages.speak_as(_NAME)
     chosen = Options()
     try:
@@ -101,7 +102,7 @@ def main() -> None:
             _show(plan, results)
 
         values = _all_or_none(results)
-        del given, results, unsealing  # this frame stays below the script's, for reports to show
+        del given, results, unsealing
         record = handover.hand_over(plan, values, digest)
         if not in_this_process:
             execution.execute(plan, values, record)
@@ -111,7 +112,7 @@ def main() -> None:
         except MemoryError:  # not even for the record of it
             messages.error(_as_ours(MemoryError()))
             os._exit(RunnerFailed.exit_code)
-    handover.become_script(plan, values, record)
+    return handover.become_script(plan, values, record)
 
 
 def _found(

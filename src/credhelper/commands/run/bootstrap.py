@@ -14,8 +14,13 @@ _NAME = "credhelper-decrypt-run"
 _TOO_OLD = 125
 
 
-def main() -> None:
-    """Runs what the descriptor in the first argument describes."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from credhelper.commands.run.python import Running
+
+
+def main() -> "Running":
+    """Makes ready to run what the descriptor in the first argument describes: a ``Running``."""
     with open(int(sys.argv[1]), "rb") as file:
         described = marshal.load(file)  # noqa: S302 # from the runner, in memory
     if sys.version_info < (3, 11):  # noqa: UP036 # it is the script's Python, whichever that is
@@ -49,8 +54,13 @@ def main() -> None:
     for name in script.names:
         with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), "rb") as file:
             values[name] = file.read()
-    python.become_script(script, values)
+    return python.become_script(script, values)
 
 
 if __name__ == "__main__":
-    main()
+    script = main()
+    try:
+        script.function(*script.arguments), script.leave()  # type: ignore[func-returns-value]
+    except BaseException as error:
+        script.fail(error)
+        raise

@@ -79,8 +79,8 @@ def _tell_what_is_not_masked(plan: Plan) -> None:
         )
 
 
-def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) -> None:
-    """Runs the script in this process."""
+def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) -> python.Running:
+    """Makes ready to run the script in this process."""
     script = plan.python_script(record)
     user, file = plan.account.pw_uid, plan.script.descriptor
     if user and file >= 0 and os.fstat(file).st_uid == user:
@@ -88,7 +88,7 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     plan.script.close()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
-    python.become_script(script, values)
+    return python.become_script(script, values)
 
 
 def _record(plan: Plan, digest: str, run: str) -> dict[str, str]:

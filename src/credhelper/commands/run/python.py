@@ -76,8 +76,45 @@ class PythonScript:
         self.root_owned = root_owned
 
 
-def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
-    """Runs ``script`` in this process, this Python being its own or that of its environment.
+class Running:
+    """A script that is about to run: ``function(*arguments)`` executes it.
+
+    The launcher does that, so that its frame alone is below the script's; then it calls ``leave``,
+    on the same line, or ``fail``.
+    """
+
+    __slots__ = ("arguments", "frame", "function", "name")
+
+    def __init__(self) -> None:
+        self.function: Callable[..., object] = exec
+        self.arguments: tuple[object, ...] = ()
+        self.frame: FrameType | None = None
+        self.name = ""  # of the file
+
+    def leave(self) -> None:
+        """Keeps debuggers out of the launcher's frame, which looks like one of the script's."""
+        self.arguments = ()  # what is in the script's namespace is to end with it
+        if self.frame:
+            self.frame.f_trace_lines, self.frame.f_trace = False, None
+        if self.frame and self.name:
+            self.frame.f_globals["__file__"] = self.name
+            _fix_co_filename(self.frame.f_code, self.name)  # for inspect.stack()[-1]
+
+    def fail(self, error: BaseException) -> None:
+        """Lets ``error`` end the process with a traceback that begins in the script."""
+        self.arguments = ()
+        if isinstance(error, SystemExit):
+            return
+        own, ours = error.__traceback__, (__file__, compiling.__file__)
+        while own and (own.tb_frame is self.frame or own.tb_frame.f_code.co_filename in ours):
+            own = own.tb_next
+        masking.prune(own)
+        hook = sys.excepthook  # the script's, if it has set one
+        sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
+
+
+def become_script(script: PythonScript, values: dict[str, bytes]) -> Running:
+    """Makes ready to run ``script``, this Python being its own or that of its environment.
 
     ``values`` are its credentials; they are gone from here before it starts.
     """
@@ -95,12 +132,21 @@ def become_script(script: PythonScript, values: dict[str, bytes]) -> None:
     sys.orig_argv[:] = [sys.executable, script.path, *command, *script.arguments]
     beside = script.directory if script.form in (SOURCE, COMPILED) else ""
     workers.follow_script(beside, script.record if script.root_owned else None)
-    if script.form == MODULE:
-        _run_module(script.path, script.arguments)
-    elif script.form in (ARCHIVE, DIRECTORY):
-        _run_application(script)
-    else:
-        _run_file(script)
+    running = Running()
+    running.frame = sys._getframe()
+    while running.frame.f_back:
+        running.frame = running.frame.f_back
+    try:
+        if script.form == MODULE:
+            _run_module(script.path, script.arguments, running)
+        elif script.form in (ARCHIVE, DIRECTORY):
+            _run_application(script, running)
+        else:
+            _run_file(script, running)
+    except BaseException as error:
+        running.fail(error)
+        raise
+    return running
 
 
 def find_packages_of_user() -> None:
@@ -141,8 +187,8 @@ def _record_on_demand(fields: Mapping[str, str]) -> None:
     loading.observe(lambda name, _: audit.on_demand(name, fields), records=run)
 
 
-def _run_file(script: PythonScript) -> None:
-    """Runs the source as ``__main__``; what the script raises comes out as it does of Python."""
+def _run_file(script: PythonScript, running: Running) -> None:
+    """Has the source executed as ``__main__``."""
     main = _new_main()
     name = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
     if script.directory and script.form != COMMAND:
@@ -156,23 +202,10 @@ def _run_file(script: PythonScript) -> None:
     else:
         _describe(main, name, script.form)
 
-    def execute() -> None:
-        code = compiling.code(script.source, name, script.form)
-        here = sys._getframe()  # once: the script's audit hooks would hear of it afterwards
-        _stay_behind(here, name)
-        # to run a script is what this is for; a debugger of it would go on at another line
-        exec(code, main.__dict__), _stay_behind(here, name)  # type: ignore[func-returns-value] # noqa: S102
-
-    _as_python(execute)
-
-
-def _stay_behind(frame: FrameType | None, name: str) -> None:
-    """Keeps debuggers out of the runner's frames; the first one looks like that of ``name``."""
-    while frame:
-        frame.f_trace_lines, frame.f_trace = False, None
-        last, frame = frame, frame.f_back
-    last.f_globals["__file__"] = name
-    _fix_co_filename(last.f_code, name)  # for inspect.stack()[-1]
+    code = compiling.code(script.source, name, script.form)
+    running.name = name
+    running.leave()
+    running.function, running.arguments = exec, (code, main.__dict__)
 
 
 def _describe(main: ModuleType, name: str, form: str) -> None:
@@ -187,38 +220,36 @@ def _describe(main: ModuleType, name: str, form: str) -> None:
     main.__loader__ = kind("__main__", name)
 
 
-def _run_module(name: str, arguments: list[str]) -> None:
-    """Runs the installed module ``name`` as ``python3 -I -m NAME`` does."""
+def _run_module(name: str, arguments: list[str], running: Running) -> None:
+    """Has the installed module ``name`` run as ``python3 -I -m NAME`` does."""
     import runpy
 
     _new_main()
     sys.argv[:] = ["-m", *arguments]
     sys.orig_argv[:] = [sys.executable, "-m", name, *arguments]
     # what Python itself calls for -m
-    _as_python(lambda: runpy._run_module_as_main(name))  # type: ignore[attr-defined]
+    running.function = runpy._run_module_as_main  # type: ignore[attr-defined]
+    running.arguments = (name,)
 
 
-def _run_application(script: PythonScript) -> None:
-    """Runs an archive or a directory as ``python3 PATH`` does."""
+def _run_application(script: PythonScript, running: Running) -> None:
+    """Has an archive or a directory run as ``python3 PATH`` does."""
     import runpy
     from _frozen_importlib_external import MAGIC_NUMBER
 
     from credhelper.commands.run import applications
 
     _new_main()
-
-    def execute() -> None:
-        if script.form == ARCHIVE:
-            applications.from_archive(script.path, script.source)
-        else:
-            place = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
-            form = COMPILED if script.source.startswith(MAGIC_NUMBER) else SOURCE
-            file = f"{place.rstrip('/')}/__main__.{'pyc' if form == COMPILED else 'py'}"
-            applications.from_directory(place, file, compiling.code(script.source, file, form))
-        # what Python itself calls for them
-        runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
-
-    _as_python(execute)
+    if script.form == ARCHIVE:
+        applications.from_archive(script.path, script.source)
+    else:
+        place = script.path if script.path.startswith("/") else f"{os.getcwd()}/{script.path}"
+        form = COMPILED if script.source.startswith(MAGIC_NUMBER) else SOURCE
+        file = f"{place.rstrip('/')}/__main__.{'pyc' if form == COMPILED else 'py'}"
+        applications.from_directory(place, file, compiling.code(script.source, file, form))
+    # what Python itself calls for them
+    running.function = runpy._run_module_as_main  # type: ignore[attr-defined]
+    running.arguments = ("__main__", False)
 
 
 def _new_main() -> ModuleType:
@@ -236,19 +267,3 @@ def _new_main() -> ModuleType:
     # no files that root owns beside the script, and none of another version's in the package
     sys.dont_write_bytecode = not os.geteuid() or bool(sys.flags.dont_write_bytecode)
     return main
-
-
-def _as_python(execute: Callable[[], None]) -> None:
-    """Lets what ``execute`` raises end the process, with a traceback that begins in the script."""
-    try:
-        execute()
-    except SystemExit:
-        raise
-    except BaseException as error:
-        own = error.__traceback__
-        while own and own.tb_frame.f_code.co_filename in (__file__, compiling.__file__):
-            own = own.tb_next
-        masking.prune(own)
-        hook = sys.excepthook  # the script's, if it has set one
-        sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
-        raise

@@ -83,6 +83,9 @@ def _pass_over(debugger: Any) -> None:
 
 
 def _is_ours(frame: FrameType) -> bool:
+    launcher = sys.modules.get("credhelper.commands.run.launcher")
+    if launcher and frame.f_globals is launcher.__dict__:
+        return True
     return frame.f_code.co_filename.startswith(_COMMANDS)
 
 
