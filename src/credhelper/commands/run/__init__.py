@@ -106,11 +106,11 @@ def main() -> Running:
         record = handover.hand_over(plan, values, digest)
         if not in_this_process:
             execution.execute(plan, values, record)
-    except (CredentialError, KeyboardInterrupt, OSError, MemoryError) as error:
+    except (CredentialError, KeyboardInterrupt, ImportError, OSError, MemoryError) as error:
         try:
             _fail(_as_ours(error), chosen)
-        except MemoryError:  # not even for the record of it
-            messages.error(_as_ours(MemoryError()))
+        except (ImportError, MemoryError) as another:  # not even for the record of it
+            messages.error(_as_ours(another))
             os._exit(RunnerFailed.exit_code)
     return handover.become_script(plan, values, record)
 
@@ -183,6 +183,9 @@ def _as_ours(error: BaseException) -> CredentialError:
         return RunnerFailed("interrupted", "nothing was run")
     if isinstance(error, MemoryError):
         return RunnerFailed("out of memory", "free some, then try again")
+    if isinstance(error, ImportError):
+        way_out = "free memory or descriptors (ulimit -a), or install it anew"
+        return RunnerFailed(f"it cannot start: {error}", way_out)
     return RunnerFailed(str(error), "see credhelper-decrypt-run(8)")
 
 
