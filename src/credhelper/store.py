@@ -39,6 +39,7 @@ SEARCHED: Final = (
     "/usr/lib/credstore.encrypted",
 )
 _DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CHUNK_BYTES: Final = 1 << 16  # no more: each has a mapping of its own made for it, and undone
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -282,7 +283,7 @@ def _read_all(file: int, path: str) -> bytes:
     chunks = []
     left = MAXIMUM_BLOB_BYTES + 1
     try:
-        while chunk := os.read(file, min(left, 1 << 20)):
+        while chunk := os.read(file, min(left, _CHUNK_BYTES)):
             chunks.append(chunk)
             left -= len(chunk)
             if left <= 0:

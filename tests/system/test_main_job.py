@@ -70,10 +70,11 @@ LIBRARY = """
     digest envelope errors hostkey loading name process recording secret store unsealing
 """.split()
 OF_COMMANDS = """
-    audit escapers grants kernel literals messages metadata ordinary parts script spellings trust
+    audit bytecode escapers grants kernel literals messages metadata ordinary parts script
+    spellings trust
 """.split()
 OF_RUN = """
-    compiling delivery environment handover hardening identity interpreter launcher mounts options
+    compiling delivery environment handover hardening identity interpreter launcher options
     planning python target workers
 """.split()
 MASKING = "forms gaps masker openings shortened tracers vocabulary".split()
@@ -84,7 +85,7 @@ IMPORTED = {
     *(f"credhelper.commands.{name}" for name in OF_COMMANDS),
     *(f"credhelper.commands.run.{name}" for name in OF_RUN),
     *(f"credhelper.commands.run.masking.{name}" for name in MASKING),
-    *"__future__ _bisect _ctypes _sha2 _socket atexit binascii gc io itertools pwd".split(),
+    *"__future__ _bisect _ctypes _sha2 _socket atexit binascii gc itertools pwd".split(),
     *"resource select".split(),
 }
 SCRIPT = """\

@@ -7,7 +7,6 @@ import errno
 import os
 
 from credhelper.commands import kernel
-from credhelper.commands.run import mounts
 from credhelper.errors import RunnerFailed
 
 TYPE_CHECKING = False
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _STRING_PAGES: Final = 32  # MAX_ARG_STRLEN of linux/binfmts.h: of one string, whatever the stack
+_DIRECTORY: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 PLACE: Final = "/run/credentials/credhelper-decrypt-run"  # beside those of units: systemd.exec(5)
 _HINTS: Final = {
     errno.EPERM: "it needs CAP_SYS_ADMIN, which containers often lack: run it on the host",
@@ -41,7 +41,7 @@ def deliver(values: Mapping[str, bytes], uid: int, gid: int) -> str:
             os.chown(".", uid, gid, dir_fd=mount)
             kernel.make_read_only(mount)
             _make_place()
-            mounts.attach_unseen(mount, PLACE)
+            _attach_unseen(mount, PLACE)
         finally:
             os.close(mount)
     except OSError as error:
@@ -74,6 +74,74 @@ def _make_place() -> None:
         except FileExistsError:  # by systemd, or another run
             continue
         os.chmod(directory, 0o755)  # noqa: S103 # as systemd makes it, whatever the umask
+
+
+def _attach_unseen(mount: int, directory: str) -> None:
+    """Attaches the detached ``mount`` to ``directory``, for this process and what it starts.
+
+    All other mounts propagate as before: what is mounted on the machine arrives here, and what is
+    mounted here arrives there; before Linux 5.15, not those in the mount that holds ``directory``.
+    Raises ``OSError``.
+    """
+    kernel.own_mounts()
+    start, root = os.open(".", os.O_PATH), os.open("/", os.O_PATH)
+    try:
+        target = os.open(directory, _DIRECTORY)
+        try:
+            os.fchdir(target)
+            if _go_to_mount():
+                _attach(mount, target)
+            else:  # above the root directory, after a chroot(2): no path leads there
+                _attach_below_root(mount, target, root)
+        finally:
+            os.close(target)
+        os.fchdir(start)
+    finally:
+        os.close(start)
+        os.close(root)
+
+
+def _go_to_mount() -> bool:
+    """Makes the root of the mount that holds the working directory the working directory.
+
+    Where it is above the root directory, that is, and this returns false.
+    """
+    while not kernel.is_mount():
+        here = os.stat(".")
+        os.chdir("..")
+        if os.path.samestat(here, os.stat(".")):
+            return False
+    return True
+
+
+def _attach_below_root(mount: int, target: int, root: int) -> None:
+    kernel.real_root()
+    try:
+        os.fchdir(root)
+        if not _go_to_mount():
+            raise OSError(errno.EINVAL, "the root directory is in no mount")
+        _attach(mount, target)
+    finally:
+        os.fchdir(root)
+        os.chroot(".")
+
+
+def _attach(mount: int, target: int) -> None:
+    """The working directory is the root of the mount that holds ``target``.
+
+    What is attached to a mount that propagates would be seen by the rest of the system.
+    """
+    before = kernel.twin()
+    try:
+        kernel.stop_propagation()
+        kernel.attach(mount, target)
+        try:
+            kernel.propagate_as(before)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # it did not before, or Linux cannot
+                raise
+    finally:
+        os.close(before)
 
 
 def check_variables(wanted: Mapping[str, str], values: Mapping[str, bytes]) -> None:

@@ -11,7 +11,7 @@ import gc
 import os
 
 from credhelper import recording
-from credhelper.commands import audit
+from credhelper.commands import audit, bytecode
 from credhelper.commands.run import delivery, identity, interpreter, python
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
     Returns the fields with which to record what the script decrypts on demand. Raises
     :class:`credhelper.errors.RunnerFailed`.
     """
+    gc.enable()
     if plan.options.share_with_children:
         from credhelper.commands import messages
 
@@ -86,6 +87,7 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     if user and file >= 0 and os.fstat(file).st_uid == user:
         python.find_packages_of_user()
     plan.script.close()
+    bytecode.leave()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
     return python.become_script(script, values)

@@ -11,12 +11,12 @@ is what Python itself holds in its buffers then.
 
 from __future__ import annotations
 
+import _io  # io's C half: io has classes of its own to make
 import atexit
-import io
 import os
 import sys
+from _io import BytesIO, TextIOWrapper  # by name: at the very end, the module is emptied
 from _weakref import ref
-from io import BytesIO, TextIOWrapper  # by name: at the very end, the module is emptied
 
 from credhelper.commands.run.masking import tracers
 from credhelper.commands.run.masking.masker import Masker
@@ -80,7 +80,7 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
     return tuple(maskers)
 
 
-def _encoding_of(name: str, stream: Callable[[], io.TextIOWrapper | None]) -> Callable[[], str]:
+def _encoding_of(name: str, stream: Callable[[], _io.TextIOWrapper | None]) -> Callable[[], str]:
     """What tells the encoding of what comes to ``stream``, or to another on its buffer."""
     last = "utf-8"
 
@@ -100,7 +100,7 @@ def _encoding_of(name: str, stream: Callable[[], io.TextIOWrapper | None]) -> Ca
     return encoding
 
 
-def _end(stream: io.TextIOWrapper, masker: Masker) -> None:
+def _end(stream: _io.TextIOWrapper, masker: Masker) -> None:
     """Has what is held back written with what the stream still holds, when Python flushes it."""
     masker.end()
     for name in _OWN:  # Python empties the modules that it finds, before it lets go of the streams
@@ -135,17 +135,17 @@ def prune(traceback: TracebackType | None) -> None:
             traceback = inner
 
 
-def _like(stream: io.TextIOWrapper, masker: Masker) -> io.TextIOWrapper:
+def _like(stream: _io.TextIOWrapper, masker: Masker) -> _io.TextIOWrapper:
     """A stream as create_stdio() in CPython's pylifecycle.c made ``stream``."""
     descriptor = stream.fileno()
     buffer: MaskedFile | MaskedWriter
-    if isinstance(stream.buffer, io.RawIOBase):  # python3 -u
+    if isinstance(stream.buffer, _io._RawIOBase):  # python3 -u
         buffer = MaskedFile(descriptor, stream.name, masker)
     else:
-        file = io.FileIO(descriptor, "wb", closefd=False)
+        file = _io.FileIO(descriptor, "wb", closefd=False)
         file.name = stream.name
         buffer = MaskedWriter(file, _buffer_size(descriptor), masker)
-    kind: type[io.TextIOWrapper] = io.TextIOWrapper
+    kind: type[_io.TextIOWrapper] = _io.TextIOWrapper
     if isinstance(buffer, MaskedWriter) and _NESTED_WRITES_BREAK:
         from credhelper.commands.run.masking.nested_writes import Text
 
@@ -166,14 +166,14 @@ def _buffer_size(descriptor: int) -> int:
     """What open() chooses."""
     size = os.fstat(descriptor).st_blksize
     if sys.version_info >= (3, 14):
-        return max(min(size, 8 << 20), io.DEFAULT_BUFFER_SIZE)
-    return size if size > 1 else io.DEFAULT_BUFFER_SIZE
+        return max(min(size, 8 << 20), _io.DEFAULT_BUFFER_SIZE)
+    return size if size > 1 else _io.DEFAULT_BUFFER_SIZE
 
 
-class MaskedWriter(io.BufferedWriter):
+class MaskedWriter(_io.BufferedWriter):
     """The ``buffer`` of a stream. What it buffers is masked, so that errors go Python's own way."""
 
-    def __init__(self, file: io.FileIO, size: int, masker: Masker) -> None:
+    def __init__(self, file: _io.FileIO, size: int, masker: Masker) -> None:
         super().__init__(file, size)
         self._masker = masker
         self._raw: MaskedFile | None = None
@@ -222,7 +222,7 @@ class MaskedWriter(io.BufferedWriter):
         self._masker.write(b"", super().write, last=True)
 
 
-class MaskedFile(io.FileIO):
+class MaskedFile(_io.FileIO):
     """A descriptor that is written to at once: the ``raw`` of a stream."""
 
     def __init__(self, descriptor: int, name: str, masker: Masker) -> None:
