@@ -19,6 +19,7 @@ from _ctypes import (
 
 from credhelper.commands.kernel import PROGRAM, Int
 from credhelper.commands.script import COMMAND, COMPILED
+from credhelper.process import in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ def _raise_as_of_file(source: bytes, name: str) -> None:
     import ctypes
     import warnings
 
-    descriptor = os.memfd_create("source", os.MFD_CLOEXEC)
-    os.write(descriptor, source)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    descriptor = in_memory(source)
     opened = ctypes.pythonapi.fdopen
     opened.restype = ctypes.c_void_p
     run = ctypes.pythonapi.PyRun_FileEx
