@@ -50,6 +50,10 @@ _OTHER_KIND: Final = (
     "needs a kind of key that this systemd-creds does not know",
     "update systemd, or choose another --with-key=",
 )
+_NO_ROOM: Final = (
+    "needs a host key, and there is no room for one in /var/lib/systemd",
+    "free some, then run it again",
+)
 _ROOT_ONLY: Final = ("may be unsealed by root only", "run it with sudo")
 _BAD_PCRS: Final = (
     "cannot be bound to those PCRs",
@@ -132,6 +136,14 @@ _REFUSALS: Final[tuple[tuple[str, type[CredentialError], str, str], ...]] = (
         NotPermitted,
         "needs the host key, which only root may read",
         "run it with sudo",
+    ),
+    ("credential host secret: No space left", HostKeyMissing, *_NO_ROOM),
+    ("credential host secret: Disk quota exceeded", HostKeyMissing, *_NO_ROOM),
+    (
+        "credential host secret: Read-only file system",
+        HostKeyMissing,
+        "needs a host key, and /var/lib/systemd is on a file system that is read-only",
+        "have it mounted to be written to, then run it again",
     ),
     (
         "Failed to determine local credential",

@@ -113,6 +113,23 @@ def test_no_machine_id_is_named_with_the_way_out(
     assert not (STORE / "fresh").exists()
 
 
+@pytest.mark.parametrize(("options", "problem"), [("ro", "read-only"), ("size=4k", "no room")])
+def test_a_host_key_that_cannot_be_made(credhelper: Runs, options: str, problem: str) -> None:
+    place = HOST_KEY.parent
+    mount = ["/usr/bin/mount", "-t", "tmpfs", "-o", options, "none", str(place)]
+    subprocess.run(mount, check=True)
+    try:
+        if options != "ro":
+            (place / "other").write_bytes(bytes(4096))
+        finished = credhelper("add", "fresh", "--with-key=host", input="sk")
+    finally:
+        subprocess.run(["/usr/bin/umount", str(place)], check=True)
+    assert finished.status == 1
+    assert problem in finished.err
+    assert "rotate" not in finished.err  # there is nothing to give a new value to
+    assert not (STORE / "fresh").exists()
+
+
 @pytest.mark.parametrize(
     ("number", "kind", "hint"),
     [

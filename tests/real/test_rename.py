@@ -69,3 +69,11 @@ def test_new_needs_no_root(credhelper: Runs, scratch: Path) -> None:
         ["/usr/bin/python3", "-m", "py_compile", str(scratch / "x.py")], check=False
     )
     assert compiled.returncode == 0
+
+
+def test_a_new_script_is_whole_or_not_there(credhelper: Runs, scratch: Path) -> None:
+    before = ["/usr/bin/prlimit", "--fsize=10"]
+    made = credhelper("new", "x.py", "a", before=before, cwd=scratch, measured=False)
+    assert made.status == 1
+    assert made.err.startswith("credhelper: error: x.py cannot be written: File too large\n")
+    assert list(scratch.iterdir()) == []

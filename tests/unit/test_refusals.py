@@ -46,6 +46,10 @@ SAID = [
     ("Failed to determine local credential key: Permission denied", errors.NotPermitted),
     ("Failed to determine local credential key: No such file", errors.HostKeyMissing),
     ("Failed to determine local credential host secret: No medium found", errors.HostKeyMissing),
+    (
+        "Failed to determine local credential host secret: Disk quota exceeded",
+        errors.HostKeyMissing,
+    ),
     ("Encrypted file too short.", errors.DamagedCredential),
     ("Embedded key size out of range: corrupted data", errors.DamagedCredential),
     ("Failed to read encrypted credential data: Invalid argument", errors.DamagedCredential),

@@ -66,10 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
     text = skeleton(names, shell=arguments.script.endswith(".sh"))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
-        with open(os.open(arguments.script, flags, 0o755), "w", encoding="utf-8") as file:
-            file.write(text)
+        descriptor = os.open(arguments.script, flags, 0o755)
     except FileExistsError:
         raise CredentialError("is there already", "give another name", arguments.script) from None
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        os.unlink(arguments.script)  # or another try would find it there
+        problem = f"cannot be written: {error.strerror}"
+        raise CredentialError(problem, "fix that and run it again", arguments.script) from None
     path = messages.one_line(arguments.script)
     messages.say(f"wrote {path}; run it with:")
     messages.say(f"  {terminal.command(['sudo', 'credhelper-decrypt-run', arguments.script])}")
