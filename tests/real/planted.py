@@ -18,6 +18,7 @@ import lzma
 import quopri
 import re
 import shlex
+import string
 import struct
 import tarfile
 import textwrap
@@ -169,6 +170,18 @@ def png(value: bytes) -> bytes:
     )
 
 
+def patch(value: bytes) -> bytes:
+    """As git diff --binary writes it."""
+    data = zlib.compress(bytes(range(200)) + value)
+    rows = [data[at : at + 52] for at in range(0, len(data), 52)]
+    digits = [base64.b85encode(row, pad=True) for row in rows]
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    signs = [letters[len(row) - 1].encode() for row in rows]
+    lines = b"".join(sign + digit + b"\n" for sign, digit in zip(signs, digits, strict=True))
+    head = b"diff --git a/a b/a\nGIT binary patch\nliteral 0\nHcmV?d00001\n\nliteral %d\n"
+    return head % (200 + len(value)) + lines + b"\n--\n2.47.0\n"
+
+
 def mail(value: bytes) -> bytes:
     message = EmailMessage()
     message["Subject"] = "keys"
@@ -282,6 +295,7 @@ KEYS: dict[str, Way] = {
     "PowerShell": powershell,
     "JWT": jwt,
     "a mail's attachment": mail,
+    "a binary patch": patch,
     "a secret of Kubernetes": chain(b64, within(b"kind: Secret\ndata:\n  key: ", b"\n")),
     "base32": base64.b32encode,
     "base32 after three": chain(within(b"abc"), base64.b32encode),
@@ -311,6 +325,7 @@ KEYS: dict[str, Way] = {
     "broken with a backtick": cut("`\r\n"),
     "broken as quoted-printable": cut("=\r\n"),
     "broken in JSON": cut("\\n"),
+    "in chunks of HTTP": cut("\r\n1a\r\n"),
     "added up": cut('" + "', quotes='"'),
     "added up over lines": cut('" +\n    "', quotes='"'),
     "added up, the sign below": cut("'\n  + '", quotes="'"),
@@ -368,6 +383,8 @@ KEYS: dict[str, Way] = {
     "7z": within(b"7z\xbc\xaf\x27\x1c\0\4", b""),
     "RAR": within(b"Rar!\x1a\x07\1\0", b""),
     "LZ4": within(b"\x04\x22\x4d\x18", b""),
+    "an archive of pg_dump": chain(zlib.compress, within(b"PGDMP\1\x0e\0", b"")),
+    "Parquet": chain(zlib.compress, within(b"PAR1\x15\4", b"PAR1")),
 }
 
 PASSWORDS: dict[str, Way] = {

@@ -66,8 +66,8 @@ class Content:
                 if not packed_only:
                     here.extend(scan.feed(piece))
                 if depth < DEPTH:
-                    for decoded in runs.feed(piece):
-                        below.extend(self._decoded(decoded, inside, depth))
+                    for written, decoded in runs.feed(piece):
+                        below.extend(self._decoded(written, decoded, inside, depth))
                 if depth:
                     self._allowance.produced += len(piece)
                     self._allowance.check()
@@ -82,8 +82,8 @@ class Content:
             pass
         if not packed_only:
             here.extend(scan.end())
-        for decoded in runs.end():
-            below.extend(self._decoded(decoded, inside, depth))
+        for written, decoded in runs.end():
+            below.extend(self._decoded(written, decoded, inside, depth))
         if kind and kind.plain:
             seen = {(match.credential, match.encoding) for match, _ in below}
             here = [match for match in here if (match.credential, match.encoding) not in seen]
@@ -123,10 +123,10 @@ class Content:
                 raise
         return found
 
-    def _decoded(self, data: bytes, inside: str, depth: int) -> list[Found]:
+    def _decoded(self, written: str, data: bytes, inside: str, depth: int) -> list[Found]:
         if kind_of(data[:HEAD]) is None and not data.startswith(b"H4sI"):
             return []
-        label = f"{inside}, base64" if inside else "base64"
+        label = f"{inside}, {written}" if inside else written
         try:
             return self._level([data], label, depth + 1, sure=False)
         except Exhausted:

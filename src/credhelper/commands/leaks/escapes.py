@@ -33,6 +33,7 @@ _SIGN: Final = rb"""(?:[>+#*|;%"'-]|//|--)[ \t]*"""
 _BREAKS: Final = (
     *(re.compile(_LINE_END + _SIGN * count) for count in range(4)),
     re.compile(_LINE_END + rb"\d{1,6}[ \t]*[:|\t][ \t]*"),
+    re.compile(rb"\r\n[0-9A-Fa-f]{1,8}\r\n"),  # between chunks of HTTP
     re.compile(
         rb"""(?x) \\[nrt]
         | \\?["'] \)? [ \t\r\n]* (?: [+.&,] | \|\| | << )? [ \t\r\n\\_]* \(? [a-z]{0,2} \\?["']

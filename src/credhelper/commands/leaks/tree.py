@@ -21,6 +21,7 @@ POINTER = 4096  # bytes of a .git file
 # what Git reads itself below objects; whatever else is there is searched as a file
 LOOSE = re.compile(rb"[0-9a-f]{2}/([0-9a-f]{38}|[0-9a-f]{62})")
 PACK = re.compile(rb"pack/(pack-[0-9a-f]+)\.pack")
+_PACKED = (b".hg", b".bzr")  # of other systems that compress what they keep
 OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -165,6 +166,8 @@ def _enter(stack: list[_Level]) -> Iterator[Entry]:
     base = os.path.basename(level.path)
     if is_git := _is_git(base, names):
         yield GitDirectory(level.path, level.descriptor)
+    if base in _PACKED:
+        yield Unread(level.path, "the history in it was not searched: it is not one of Git's")
     if level.objects is not None:
         files = [name for name in files if not _is_for_git(level.objects, name, files)]
     level = replace(

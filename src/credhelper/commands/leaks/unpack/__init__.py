@@ -82,6 +82,18 @@ _MAGICS: Final = (
     (b"MSCF\0\0\0\0", Kind("cabinet", None)),
     (b"hsqs", Kind("squashfs", None)),
     (b"QFI\xfb", Kind("qcow2 image", None)),
+    (b"KDMV\1\0\0\0", Kind("VMDK image", None)),
+    (b"vhdxfile", Kind("VHDX image", None)),
+    (b"LPKSHHRH", Kind("journal file", None)),
+    (b"PGDMP\1", Kind("archive of pg_dump", None)),
+    (b"PAR1\x15", Kind("Parquet", None)),
+    (b"Obj\x01", Kind("Avro", None)),
+    (b"\x89HDF\r\n\x1a\n", Kind("HDF5", None)),
+    (b"mozLz40\0", Kind("LZ4 data of Mozilla", None)),
+    (b"\xff\x06\0\0sNaPpY", Kind("snappy data", None)),
+    (b"\x89LZO\0\r\n\x1a\n", Kind("LZO data", None)),
+    (b"xar!\0", Kind("xar", None)),
+    (b"MSWIM\0\0\0", Kind("WIM image", None)),
 )
 # many a file begins with the # of some of them
 _BY_FIRST: Final = {
