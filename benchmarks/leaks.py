@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,13 @@ if report.hits or report.problems or not report.objects:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: seconds, and the most memory that its processes took together, in MB.
+    """One run: seconds, those of processors, the most memory that its processes took, in MB.
 
     ``resident`` counts the pages of packs that Git maps as well, which are the page cache's.
     """
 
     seconds: float
+    processors: float
     own: float
     resident: float
 
@@ -142,7 +143,7 @@ def made_up(megabytes: int) -> Iterator[bytes]:
 
 def read(path: Path, *options: str) -> Run:
     """Git alone."""
-    return _measured([GIT, f"--git-dir={path}", *OBJECTS, *options], b"")
+    return measured([GIT, f"--git-dir={path}", *OBJECTS, *options])
 
 
 def search(path: Path, credentials: int) -> Run:
@@ -154,30 +155,14 @@ def search(path: Path, credentials: int) -> Run:
         for number in range(credentials)
     }
     command = [sys.executable, "-I", "-c", SEARCH, str(SOURCE), str(path)]
-    return _measured(command, json.dumps(values).encode())
+    return measured(command, json.dumps(values).encode())
 
 
-def peers(path: Path) -> Iterator[tuple[str, float]]:
-    """What people take instead, for one value and what branches lead to, and its seconds."""
-    key = "sk_live_0123456789abcdefghij"
-    revisions = subprocess.run(
-        [GIT, f"--git-dir={path}", "rev-list", "--all"], capture_output=True, check=True
-    ).stdout
-    for name, words, data in (
-        ("git log -S", [GIT, f"--git-dir={path}", "log", "--all", "--format=%H", f"-S{key}"], b""),
-        (
-            "git grep $(git rev-list --all)",
-            ["/usr/bin/xargs", GIT, f"--git-dir={path}", "grep", "--quiet", "-F", key],
-            revisions,
-        ),
-    ):
-        start = time.perf_counter()
-        subprocess.run(words, input=data, stdout=subprocess.DEVNULL, check=False)
-        yield name, time.perf_counter() - start
-
-
-def _measured(command: list[str], standard_input: bytes) -> Run:
-    start = time.perf_counter()
+def measured(
+    command: Sequence[str], standard_input: bytes = b"", statuses: Container[int] = (0,)
+) -> Run:
+    """One run of a command, which ends with one of these exit statuses."""
+    start, spent = time.perf_counter(), _spent()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         if not process.stdin:
             raise RuntimeError("no pipe")
@@ -192,9 +177,15 @@ def _measured(command: list[str], standard_input: bytes) -> Run:
                 taken = _memory(process.pid)
                 own, resident = max(own, taken[0]), max(resident, taken[1])
     seconds = time.perf_counter() - start
-    if process.returncode:
+    if process.returncode not in statuses:
         raise SystemExit(process.returncode)
-    return Run(seconds, own, resident)
+    return Run(seconds, _spent() - spent, own, resident)
+
+
+def _spent() -> float:
+    """Processor time of all processes that have been waited for, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _memory(process: int) -> tuple[float, float]:
@@ -239,7 +230,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of each run (default: 5)")
     parser.add_argument("--credentials", type=int, nargs="+", default=[16])
     parser.add_argument("--releases", action="store_true", help="of a package, none made up")
-    parser.add_argument("--peers", action="store_true", help="measure other searches beside it")
     parser.add_argument("--keep", type=Path, help="a repository to make, or to use again")
     arguments = parser.parse_args()
     commits = released() if arguments.releases else made_up(arguments.megabytes)
@@ -257,8 +247,6 @@ def main() -> None:
             print(f"{credentials:12}{_ratios(runs, alone)}{_ratios(runs, by_id)}", end="")
             print(f"{spread([run.seconds for run in runs]):>20}", end="")
             print(f"{max(r.own for r in runs):6.0f}{max(r.resident for r in runs):11.0f}")
-        for name, seconds in peers(path) if arguments.peers else ():
-            print(f"{name}: {seconds:.1f} s")
 
 
 def _ratios(runs: list[Run], others: list[Run]) -> str:

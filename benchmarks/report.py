@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from benchmarks import leaks, masking
+from benchmarks import leaks, masking, searches
 from tests.machines import nspawn, product, roots
 from tests.machines.machine import Machine
 
@@ -283,12 +283,13 @@ def main() -> None:
     inside = measure_inside(rounds)
     text = HEAD.format(**inside) + "".join(row.row() for row in figures(inside, rounds))
     text += "\n![Times of a run](start.svg)\n\n" + PEERS + peers_table(inside["peers"])
+    text += "\n![Ways to a key](peers.svg)\n\n" + searches.table(leaks.released())
     curves: Curves = {
         **inside["growth"],
         "values that are masked in 100 MB": masked_values(3),
         "MB of history, leaks": leaks.growth(),
     }
-    text += "\n![Ways to a key](peers.svg)\n\n## As the work grows\n\n" + growth_table(curves)
+    text += "\n## As the work grows\n\n" + growth_table(curves)
     text += "\n![Growth](growth.svg)\n\n"
     notes = HERE / "notes.md"
     text += notes.read_text() if notes.exists() else ""
