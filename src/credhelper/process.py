@@ -165,8 +165,9 @@ def in_memory(content: bytes | bytearray, *, inherited: bool = False, sealed: bo
     where it is ``sealed``. Raises ``OSError``.
     """
     flags = posix.MFD_ALLOW_SEALING | (0 if inherited else posix.MFD_CLOEXEC)
-    descriptor = posix.memfd_create("credhelper", flags)
+    descriptor = -1
     try:
+        descriptor = posix.memfd_create("credhelper", flags)
         left = memoryview(content)
         while left:
             left = left[posix.write(descriptor, left) :]
@@ -176,8 +177,10 @@ def in_memory(content: bytes | bytearray, *, inherited: bool = False, sealed: bo
 
             seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-    except BaseException:
-        posix.close(descriptor)
+    except OSError as error:
+        if descriptor >= 0:
+            posix.close(descriptor)
+        error.filename = "a file in memory"
         raise
     return descriptor
 

@@ -16,6 +16,7 @@ from credhelper.commands.version import VERSION
 from credhelper.errors import Untrusted
 from tests.real.conftest import Runs, launcher
 from tests.real.running import ALICE, VALUE, Sealed, Writes
+from tests.real.tracing import STRACE
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
@@ -227,6 +228,22 @@ def test_out_of_memory(decrypt_run: Runs, scratch: Path) -> None:
     finished = decrypt_run(str(script), before=bound)
     assert (finished.status, finished.out) == (125, "")
     assert finished.err.startswith("credhelper-decrypt-run: error: out of memory\n")
+
+
+@pytest.mark.usefixtures("users")
+def test_what_has_no_memory_is_named(write: Writes, decrypt_run: Runs) -> None:
+    script = write("#!/bin/sh\necho ran\n", "hers.sh")
+    os.chown(script, ALICE.uid, ALICE.uid)
+    before = [STRACE, "-qqq", "-o/dev/null", "--trace=memfd_create"]
+    before.append("--inject=memfd_create:error=ENOMEM")
+    finished = decrypt_run(
+        "--no-mask", str(script), before=before, env={"SUDO_UID": str(ALICE.uid)}, measured=False
+    )
+    assert (finished.status, finished.out) == (125, "")
+    assert finished.err.splitlines()[-2:] == [
+        "credhelper-decrypt-run: error: a file in memory: Cannot allocate memory",
+        "credhelper-decrypt-run: hint: free memory or descriptors (ulimit -a), then try again",
+    ]
 
 
 def test_a_file_system_that_somebody_else_brought(

@@ -9,6 +9,7 @@ journal; hand the values over; become the script.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -186,6 +187,11 @@ def _as_ours(error: BaseException) -> CredentialError:
     if isinstance(error, ImportError):
         way_out = "free memory or descriptors (ulimit -a), or install it anew"
         return RunnerFailed(f"it cannot start: {error}", way_out)
+    if isinstance(error, OSError) and error.filename:
+        way_out = "free memory or descriptors (ulimit -a), then try again"
+        scarce = error.errno in (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EFBIG)
+        hint = way_out if scarce else "see credhelper-decrypt-run(8)"
+        return RunnerFailed(f"{error.filename}: {error.strerror}", hint)
     return RunnerFailed(str(error), "see credhelper-decrypt-run(8)")
 
 

@@ -21,6 +21,7 @@ _HINTS: Final = {
     errno.EPERM: "it needs CAP_SYS_ADMIN, which containers often lack: run it on the host",
     errno.ENOSYS: "it needs Linux 5.12 or newer",
     errno.EFBIG: "a value is longer than a file may be here: ulimit -f, LimitFSIZE= of the unit",
+    errno.ENOSPC: "free space and inodes in /run",
     errno.EROFS: "give this system a /run that can be written to, such as a tmpfs",
     errno.ENOENT: "give this system a /run that can be written to, such as a tmpfs",
 }
