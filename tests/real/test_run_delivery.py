@@ -323,7 +323,7 @@ def test_no_frame_below_the_script_has_a_value_for_reports_to_show(
     script = write(
         first + "import inspect, os\n"
         "below = [frame.frame.f_locals for frame in inspect.stack()[1:]]\n"
-        "print(len(below) > 3, [n for f in below for n in f if os.environ['K'] in repr(f[n])])\n"
+        "print(len(below) > 0, [n for f in below for n in f if os.environ['K'] in repr(f[n])])\n"
     )
     finished = decrypt_run("--no-mask", "-e", "K=my_api_key", str(script))
     assert finished.out == "True []\n", finished.err
