@@ -74,6 +74,10 @@ _TESTS: Final = {
     ("test_import.ImportTests", _ISOLATED): "test_script_shadowing_stdlib_edge_cases "
     "test_script_shadowing_stdlib_sys_path_modification test_script_shadowing_third_party",
     ("test_import.ImportTracebackTests", _NO_CWD): "test_unencodable_filename",
+    ("test_asyncio.test_events.TestCGetEventLoop", _LOGIN): "test_get_event_loop_new_process",
+    ("test_asyncio.test_events.TestPyGetEventLoop", _LOGIN): "test_get_event_loop_new_process",
+    ("test_io.CIOTest", _LOADED): "test_startup_optimization",
+    ("test_io.PyIOTest", _LOADED): "test_startup_optimization",
     ("test_logging.ConfigDictTest", _LOGIN): "test_multiprocessing_queues",
     ("test_logging.LogRecordTest", _LOGIN): "test_multiprocessing",
     ("test_mimetypes.MiscTestCase", _LOADED): "test_lazy_import",
