@@ -57,7 +57,7 @@ class Runs:
             patch = data.startswith(PATCH, start)
             match = (_PATCH if patch else _RUN).match(data, start)
             end = match.end() if match else start
-            open_ended = end == len(data) or data[end:] == b"\\"
+            open_ended = end == len(data) or data[end : end + 2] == b"\\"
             if patch:  # the next line may not be all there
                 open_ended = b"\n" not in data[end : end + _LINE]
             if open_ended and not at_end and end - start < MOST:
