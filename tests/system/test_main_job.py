@@ -70,7 +70,7 @@ LIBRARY = """
     digest envelope errors hostkey loading name process recording secret store unsealing
 """.split()
 OF_COMMANDS = """
-    audit bytecode escapers grants kernel literals messages metadata ordinary parts script
+    audit escapers grants kernel literals messages metadata ordinary parts script
     spellings trust
 """.split()
 OF_RUN = """

@@ -11,7 +11,7 @@ import gc
 import os
 
 from credhelper import recording
-from credhelper.commands import audit, bytecode
+from credhelper.commands import audit
 from credhelper.commands.run import delivery, identity, interpreter, python
 
 TYPE_CHECKING = False
@@ -87,7 +87,6 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     if user and file >= 0 and os.fstat(file).st_uid == user:
         python.find_packages_of_user()
     plan.script.close()
-    bytecode.leave()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
     return python.become_script(script, values)
