@@ -366,7 +366,7 @@ def test_no_process_shows_the_value(environment: dict[str, str]) -> None:
     with subprocess.Popen(
         [
             *(tracing.STRACE, "-f", "-o/dev/null", "--trace=exit_group"),
-            "--inject=exit_group:delay_enter=200ms",  # long enough to be looked at
+            "--inject=exit_group:delay_enter=500ms",  # long enough to be looked at
             *(*launcher("credhelper"), "add", "my_api_key"),
         ],
         stdin=subprocess.PIPE,
