@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ def place(scratch: Path, sealed: Callable[..., Path]) -> Iterator[Path]:
     (scratch / ".env").write_text("OTHER_API_KEY=dummy-fedcba9876543210\n")
     (scratch / "deploy.sh").write_text("#!/bin/sh\necho ran\n")
     jobs = Path("/opt/jobs")
+    shutil.rmtree(jobs, ignore_errors=True)  # of other tests
     jobs.mkdir()
     for directory in (scratch, jobs):
         (directory / "report.py").write_bytes((ROOT / "examples/report.py").read_bytes())
@@ -30,6 +32,4 @@ def place(scratch: Path, sealed: Callable[..., Path]) -> Iterator[Path]:
     with open("/etc/group", "a", encoding="ascii") as file:
         file.write("ops:x:4321:\n")
     yield scratch
-    for path in jobs.iterdir():
-        path.unlink()
-    jobs.rmdir()
+    shutil.rmtree(jobs)
