@@ -18,6 +18,7 @@ import pytest
 
 from credhelper.commands.cli.leaks_report import as_lines
 from credhelper.commands.leaks import git as git_process
+from credhelper.commands.leaks import survey
 from credhelper.commands.leaks.findings import Report
 from credhelper.commands.leaks.matching import matcher
 from credhelper.commands.leaks.search import search
@@ -155,6 +156,23 @@ def test_an_include_that_never_ends_is_not_read(tree: Path) -> None:
 
 
 FIFOS = ["objects/info/alternates", "packed-refs", "refs/heads/x", "HEAD", "index"]
+
+
+@pytest.mark.parametrize("gits", [1, 2])
+def test_an_index_of_a_pack_that_never_ends(
+    tree: Path, gits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_process, "STALL", 0.5)
+    monkeypatch.setattr(survey, "LARGE", 0 if gits > 1 else survey.LARGE)
+    (tree / "file").write_bytes(KEY)
+    pack = tree / ".git/objects/pack" / f"pack-{'0' * 40}"
+    pack.parent.mkdir(exist_ok=True)
+    pack.with_suffix(".pack").write_bytes(b"PACK")
+    os.mkfifo(pack.with_suffix(".idx"))
+    own(tree)
+    report = look(tree)
+    assert ("my_api_key", "file") in found(report)
+    assert git_process.STALLED in reasons(report)
 
 
 @pytest.mark.parametrize("path", FIFOS)
