@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +126,48 @@ def test_a_stranger_of_the_same_user_gets_no_worker(
     assert not Path("/tmp/stolen").exists()
     assert refused.status != 0
     assert out == b"5\nagain\n"
+
+
+IMPORTS = """\
+import multiprocessing, sys
+
+def work(_):
+    try:
+        import beside
+    except ImportError as error:
+        return str(error)
+    return beside.SAYS
+
+if __name__ == "__main__":
+    for method in ("spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(method, pool.map(work, [1])[0])
+"""
+
+
+@pytest.mark.parametrize("owner", [0, ALICE.uid])
+def test_a_worker_imports_what_is_roots_alone(
+    owner: int, sealed: Sealed, decrypt_run: Runs, users: None
+) -> None:
+    """A module beside a script that has to be root's, which only the worker imports."""
+    assert users is None
+    sealed("my_api_key", VALUE)
+    place = Path("/opt/jobs")
+    shutil.rmtree(place, ignore_errors=True)  # of other tests
+    place.mkdir(0o755)
+    try:
+        (place / "report.py").write_text(IMPORTS)
+        (place / "report.py").chmod(0o755)
+        (place / "beside.py").write_text("SAYS = 'imported'\n")
+        os.chown(place / "beside.py", owner, owner)
+        finished = decrypt_run("-c", "my_api_key", "--root-owned", str(place / "report.py"))
+    finally:
+        shutil.rmtree(place)
+    assert finished.status == 0, finished.err
+    lines = finished.out.splitlines()
+    if not owner:
+        assert lines == ["spawn imported", "forkserver imported"]
+        return
+    for line, method in zip(lines, ("spawn", "forkserver"), strict=True):
+        assert line.startswith(f"{method} credhelper, with --root-owned: ")
+        assert "belongs to alice" in line

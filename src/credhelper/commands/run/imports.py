@@ -9,6 +9,7 @@ what the script adds itself is for the script.
 
 from __future__ import annotations
 
+import os
 import sys
 
 # importlib.machinery, but loaded
@@ -46,6 +47,8 @@ def guard(directory: str, seen: Seen) -> None:
         others = (p.rstrip("/") + "/" for p in sys.path if p.startswith(below))
         if path != directory and (not path.startswith(below) or f"{path}/".startswith((*others,))):
             raise ImportError("not below the script's directory", path=path)
+        if not os.path.isdir(path):  # as FileFinder's: a script is run by its path like that
+            raise ImportError("no directory", path=path)
         return _Finder(path, seen)
 
     sys.path_hooks.insert(0, hook)
