@@ -70,7 +70,8 @@ def clocked(guard=hostkey.is_foreign):
 hostkey.is_foreign = clocked
 from credhelper.commands.run import main
 
-main()
+script = main()
+script.function(*script.arguments)
 """
 TELLING = """\
 from credhelper import hostkey

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "HOME": str(HERE),
     "PATH": f"{TOOLS}:{TOOLS}/node_modules/.bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
+    "GOPASS_HOMEDIR": f"{HERE}/gopass",  # or it finds the store of pass
     "SOPS_AGE_KEY_FILE": f"{HERE}/key",
     "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
 }
