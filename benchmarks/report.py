@@ -58,7 +58,7 @@ _BESIDE = (
     "mkdir /opt/peers; cd /opt/peers; "
     f"NODE_EXTRA_CA_CERTS={_CERTIFICATES} npm install @dotenvx/dotenvx; rm -rf /root/.npm; "
     "GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=/opt/built HOME=/root "
-    f"go build -o /opt/peers/gopass github.com/gopasspw/gopass; rm -rf /opt/built; "
+    "go build -o /opt/peers/gopass github.com/gopasspw/gopass; rm -rf /opt/built; "
     f"apt-get purge -q -y --autoremove {_SOURCES}"
 )
 _SID = roots.RECIPES["sid"]

@@ -289,6 +289,16 @@ def scratch() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+@pytest.fixture
+def jobs() -> Iterator[Path]:
+    """A directory for scripts that only root may write, whatever other tests left there."""
+    directory = Path("/opt/jobs")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def unseal(path: Path, name: str = "") -> bytes:
     """What systemd-creds itself finds in a sealed credential."""
     argv = [SYSTEMD_CREDS, "decrypt", "--newline=no", f"--name={name or path.name}", str(path), "-"]

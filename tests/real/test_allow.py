@@ -22,18 +22,15 @@ SOURCE = "from credhelper import load\nprint('ran', load('my_api_key'))\n"
 
 
 @pytest.fixture
-def jobs(users: None, sealed: Sealed) -> Iterator[Path]:
+def jobs(jobs: Path, users: None, sealed: Sealed) -> Iterator[Path]:
     """Two scripts of root's and a credential."""
     assert users is None
     sealed("my_api_key", VALUE)
-    subprocess.run(["/bin/rm", "-rf", str(JOBS)], check=True)  # of other tests
-    JOBS.mkdir(0o755)
     for name in ("report.py", "other.py"):
-        (JOBS / name).write_text(SOURCE)
-        (JOBS / name).chmod(0o755)
-    yield JOBS
-    for path in (JOBS, GRANTS.parent):
-        subprocess.run(["/bin/rm", "-rf", str(path)], check=True)
+        (jobs / name).write_text(SOURCE)
+        (jobs / name).chmod(0o755)
+    yield jobs
+    subprocess.run(["/bin/rm", "-rf", str(GRANTS.parent)], check=True)
 
 
 def caller(user: object) -> dict[str, str]:

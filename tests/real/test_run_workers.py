@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -147,22 +146,16 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("owner", [0, ALICE.uid])
 def test_a_worker_imports_what_is_roots_alone(
-    owner: int, sealed: Sealed, decrypt_run: Runs, users: None
+    owner: int, sealed: Sealed, decrypt_run: Runs, users: None, jobs: Path
 ) -> None:
     """A module beside a script that has to be root's, which only the worker imports."""
     assert users is None
     sealed("my_api_key", VALUE)
-    place = Path("/opt/jobs")
-    shutil.rmtree(place, ignore_errors=True)  # of other tests
-    place.mkdir(0o755)
-    try:
-        (place / "report.py").write_text(IMPORTS)
-        (place / "report.py").chmod(0o755)
-        (place / "beside.py").write_text("SAYS = 'imported'\n")
-        os.chown(place / "beside.py", owner, owner)
-        finished = decrypt_run("-c", "my_api_key", "--root-owned", str(place / "report.py"))
-    finally:
-        shutil.rmtree(place)
+    (jobs / "report.py").write_text(IMPORTS)
+    (jobs / "report.py").chmod(0o755)
+    (jobs / "beside.py").write_text("SAYS = 'imported'\n")
+    os.chown(jobs / "beside.py", owner, owner)
+    finished = decrypt_run("-c", "my_api_key", "--root-owned", str(jobs / "report.py"))
     assert finished.status == 0, finished.err
     lines = finished.out.splitlines()
     if not owner:

@@ -15,7 +15,7 @@ from credhelper.store import Sealed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files they write
+UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files they write
 _ANYWAY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -30,7 +30,7 @@ def entries(*, untrusted: bool = False) -> list[Sealed]:
     found: dict[str, Sealed] = {}
     for directory, descriptor in _directories(untrusted=untrusted):
         for name in store.names(descriptor, directory):
-            if name in found or name.startswith(_UNFINISHED):
+            if name in found or name.startswith(UNFINISHED):
                 continue
             try:
                 found[name] = _entry(descriptor, directory, name)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # what is installed there is for every machine, and no secret: anybody may read it
 _PUBLIC: Final = ("/usr/",)
-_UNFINISHED: Final = ".#"  # how systemd and credhelper begin the names of files they write
 _CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -137,7 +136,7 @@ def _leftovers() -> Iterator[Finding]:
 
 
 def _unfinished(descriptor: int) -> list[str]:
-    return sorted(name for name in os.listdir(descriptor) if name.startswith(_UNFINISHED))
+    return sorted(name for name in os.listdir(descriptor) if name.startswith(inventory.UNFINISHED))
 
 
 def file_findings(place: Sealed) -> Iterator[Finding]:

@@ -25,7 +25,6 @@ def hand_over(plan: Plan, values: dict[str, bytes], digest: str) -> dict[str, st
     Returns the fields with which to record what the script decrypts on demand. Raises
     :class:`credhelper.errors.RunnerFailed`.
     """
-    gc.enable()
     if plan.options.share_with_children:
         from credhelper.commands import messages
 
@@ -89,6 +88,7 @@ def become_script(plan: Plan, values: dict[str, bytes], record: dict[str, str]) 
     plan.script.close()
     # what is here stays to the end: Python need not go through it time and again, nor when it ends
     gc.freeze()
+    gc.enable()  # which the launcher stopped
     return python.become_script(script, values)
 
 
