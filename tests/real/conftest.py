@@ -282,10 +282,14 @@ def nowhere(machine: Machine) -> Callable[[bytes], None]:
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """A directory that every user can reach (``tmp_path`` is root's alone)."""
+    """A directory that every user can reach (``tmp_path`` is root's alone).
+
+    What a test has left running would still write there: it is ended first.
+    """
     directory = Path("/tmp/scratch")
     directory.mkdir(0o755)
     yield directory
+    namespace.end_what_is_left()
     shutil.rmtree(directory)
 
 

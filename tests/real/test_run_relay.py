@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import pytest
 
 from tests.real.conftest import Runs, launcher
 from tests.real.running import ALICE, VALUE, Writes
-from tests.real.terminal import Terminal
+from tests.real.terminal import PATIENCE_SECONDS, Terminal
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
@@ -256,8 +257,8 @@ def test_a_signal_to_the_run_reaches_the_script(
             assert pid != process.pid
             os.kill(process.pid, number)
             assert process.wait(30) == -number
-    waited = ["/usr/bin/tail", f"--pid={pid}", "-s", "0.01", "-f", "/dev/null"]
-    subprocess.run(waited, check=True, timeout=120)
+    with suppress(ProcessLookupError), open(os.pidfd_open(pid), "rb", buffering=0) as ended:
+        assert select.select([ended], [], [], PATIENCE_SECONDS)[0]
 
 
 def test_the_terminal_is_what_it_was_when_the_relay_is_killed(
