@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +17,6 @@ _MS_BIND: Final = 0x1000
 _MS_REC: Final = 0x4000
 _MS_PRIVATE: Final = 0x40000
 _MNT_DETACH: Final = 2
-_PR_SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
 
 _CHANGED: Final = ("/etc", "/var/lib", "/usr/local/lib")  # as on this machine, changes go to memory
 _EMPTY: Final = {
@@ -38,7 +35,6 @@ def enter(keep: Iterable[Path]) -> list[Path]:
     """Moves the calling thread, and what it starts, into a mount namespace of its own.
 
     ``keep`` are directories that stay where they are though one that is emptied would hide them.
-    What the tests leave running becomes a child of this process, for ``end_what_is_left()``.
     Returns the directories that hold all that is written from then on, anywhere. Raises
     ``OSError`` that names the mount which this machine refuses.
     """
@@ -62,30 +58,7 @@ def enter(keep: Iterable[Path]) -> list[Path]:
             path.mkdir(parents=True, exist_ok=True)
             mount(f"/proc/self/fd/{descriptor}", str(path), "", _MS_BIND | _MS_REC)
         os.close(descriptor)
-    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise _error("prctl(PR_SET_CHILD_SUBREAPER)")
     return [Path(f"/proc/self/fd/{layers}"), *map(Path, _EMPTY)]
-
-
-def end_what_is_left() -> None:
-    """Kills what was started from here and runs on, and what that has started: it writes no more.
-
-    Asks until none is there, as the children of who has ended are this process's then.
-    """
-    while left := _children():
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        for pid in left:
-            os.waitpid(pid, 0)
-
-
-def _children() -> list[int]:
-    """The children of all threads of this process, those that have ended unnoticed included."""
-    found: list[int] = []
-    for thread in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends meanwhile
-            found += map(int, (thread / "children").read_text().split())
-    return found
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.real.conftest import Runs, launcher
 from tests.real.running import ALICE, VALUE, Writes
-from tests.real.terminal import PATIENCE_SECONDS, Terminal
+from tests.real.terminal import Terminal
 
 pytest_plugins = ("tests.real.runner_fixtures",)
 
@@ -137,6 +136,8 @@ def test_the_intruder_would_be_in_otherwise(
         terminal.send("until test -e pushed -o -s typed; do sleep .01; done; echo fin''ished\n")
         terminal.expect("finished")
         (scratch / "open/reads").unlink()
+        terminal.send("until test -e gone; do sleep .01; done; echo a''ll\n")
+        terminal.expect("all")
 
 
 def test_its_own_terminal_is_left_to_the_invoking_user(
@@ -257,8 +258,8 @@ def test_a_signal_to_the_run_reaches_the_script(
             assert pid != process.pid
             os.kill(process.pid, number)
             assert process.wait(30) == -number
-    with suppress(ProcessLookupError), open(os.pidfd_open(pid), "rb", buffering=0) as ended:
-        assert select.select([ended], [], [], PATIENCE_SECONDS)[0]
+    waited = ["/usr/bin/tail", f"--pid={pid}", "-s", "0.01", "-f", "/dev/null"]
+    subprocess.run(waited, check=True, timeout=120)
 
 
 def test_the_terminal_is_what_it_was_when_the_relay_is_killed(
