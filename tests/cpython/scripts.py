@@ -102,6 +102,15 @@ SCRIPTS = {
         "import atexit\nclass A:\n    pass\ndef f(): print(A, __name__)\natexit.register(f)"
     ),
     "del at the end": "class A:\n    def __del__(self): print('gone', A)\na = A()",
+    "del and error": "class A:\n    def __del__(self): print('gone', A)\na = A()\n1 / 0",
+    "del and error in a function": (
+        "class A:\n    def __del__(self): print('gone')\ndef f(a): 1 / 0\nf(A())"
+    ),
+    "del and own excepthook": (
+        "import atexit, sys\nclass A:\n    def __del__(self): print('gone')\na = A()\n"
+        "def hook(*error): print(error[0])\nsys.excepthook = hook\n"
+        "atexit.register(lambda: print(sys.excepthook is hook))\n1 / 0"
+    ),
     "threads at the end": (
         "import threading, time\ndef f():\n    time.sleep(.05)\n    print(__name__, value)\n"
         "threading.Thread(target=f).start()\nvalue = 3"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the Pythons of the machines do with a script, a run does: 3.14's here.
+"""What the Pythons of the machines do with a script, a run does: 3.14's and 3.13's here.
 
-With ``make check-cpython`` that of 3.13 and 3.15 as well, and all that ``tests/real`` runs by 3.11.
+With ``make check-cpython`` that of 3.15 as well, and all that ``tests/real`` runs by 3.11.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.cpython.scripts import ARGUMENTS, BESIDE, COMMANDS, INPUT, NEWER, SCR
 from tests.machines.machine import Machine
 
 ASKED: Final = os.environ.get("CREDHELPER_CPYTHON")
-PYTHONS: Final = ("sid", "next", "trixie") if ASKED else ("sid",)
+PYTHONS: Final = ("sid", "trixie", "next") if ASKED else ("sid", "trixie")
 PLACE: Final = "/opt/scripts"
 
 

@@ -84,7 +84,7 @@ def _code_of_command(text: str, name: str) -> CodeType:
     except UnicodeEncodeError:
         os.write(2, b"Unable to decode the command from the command line:\n")
         raise
-    if sys.version_info >= (3, 14):
+    if sys.version_info >= (3, 13):
         import linecache
 
         linecache._register_code(found, text, name)  # for tracebacks

@@ -21,7 +21,7 @@ from credhelper.commands.script import ARCHIVE, COMMAND, COMPILED, DIRECTORY, SO
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import FrameType, ModuleType
+    from types import FrameType, ModuleType, TracebackType
     from typing import Final
 
 MODULE: Final = "module"
@@ -109,8 +109,13 @@ class Running:
         while own and (own.tb_frame is self.frame or own.tb_frame.f_code.co_filename in ours):
             own = own.tb_next
         masking.prune(own)
-        hook = sys.excepthook  # the script's, if it has set one
-        sys.excepthook = lambda kind, value, _: hook(kind, value.with_traceback(own), own)
+        shown, hook = [own], sys.excepthook  # the script's, if it has set one
+
+        def show(kind: type[BaseException], value: BaseException, _: TracebackType | None) -> None:
+            sys.excepthook, trace = hook, shown.pop()  # which would keep what ends with the script
+            hook(kind, value.with_traceback(trace), trace)
+
+        sys.excepthook = show
 
 
 def become_script(script: PythonScript, values: dict[str, bytes]) -> Running:
