@@ -106,6 +106,14 @@ SCRIPTS = {
     "del and error in a function": (
         "class A:\n    def __del__(self): print('gone')\ndef f(a): 1 / 0\nf(A())"
     ),
+    "last traceback": (
+        "import atexit, sys, traceback\n"
+        "def last(): print(traceback.format_tb(sys.last_traceback), sys.last_value)\n"
+        "atexit.register(last)\ndef f(): 1 / 0\nf()"
+    ),
+    "del and exit": (
+        "class A:\n    def __del__(self): print('gone')\ndef f(a): raise SystemExit(3)\nf(A())"
+    ),
     "del and own excepthook": (
         "import atexit, sys\nclass A:\n    def __del__(self): print('gone')\na = A()\n"
         "def hook(*error): print(error[0])\nsys.excepthook = hook\n"

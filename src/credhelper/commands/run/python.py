@@ -113,6 +113,7 @@ class Running:
 
         def show(kind: type[BaseException], value: BaseException, _: TracebackType | None) -> None:
             sys.excepthook, trace = hook, shown.pop()  # which would keep what ends with the script
+            sys.last_traceback = trace
             hook(kind, value.with_traceback(trace), trace)
 
         sys.excepthook = show
