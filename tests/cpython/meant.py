@@ -15,12 +15,18 @@ _ZERO = (
 _HOOK = "a hook in between keeps the runner's frames out of the script's traceback"
 _ISOLATED = "a run is isolated, as python3 -I is, without which some of these tests start it"
 _NOTE = "there is a note of what is not masked"
-_HELD = "what is held back for masking is written before Python begins to end"
 _INSIDE = "a directory within an archive is nothing that the runner opens"
 _LOADED = "the modules that the runner has imported are there from the start"
 _FRAMES = "masking takes some of the frames that the recursion limit allows: the test allows 15"
 _LOGIN = "descriptors, signals and the umask are as at a login, whatever the caller had"
 _ROOT = "the runner needs root"
+_WRITABLE = "a script where others may write, as in /tmp, is refused"
+_FFI = "libffi, by which the runner calls the kernel, has its own file open (not for children)"
+_OWN = "strace counts what the runner itself starts to decrypt"
+_PRIVATE = (
+    "Python 3.13 has no interpreters for scripts: what its private modules make begins as an "
+    "isolated one; and what is in the working directory is not imported by -m and -c"
+)
 _STUCK = (
     "where a daemon thread is stopped in the middle of a write, Python ends with status 120 and "
     "does not abort"
@@ -29,6 +35,15 @@ _BELOW = (
     "the launcher's frame is below the script's; and no descriptor is open at the start but the "
     "first three"
 )
+
+_SHUTDOWN = "test_concurrent_futures.test_shutdown"
+_POOLS = (
+    "test_cancel_futures test_context_manager_shutdown test_del_shutdown test_hang_gh83386 "
+    "test_hang_gh94440 test_hang_issue12364 test_interpreter_shutdown test_processes_terminate "
+    "test_run_after_shutdown test_shutdown_gh_132969_case_1 test_shutdown_gh_132969_case_2 "
+    "test_shutdown_no_wait test_submit_after_interpreter_shutdown"
+)
+_COMPILING = "test_ddir_empty_multiple_workers test_ddir_multiple_workers"
 
 _TESTS: Final = {
     ("test_cmd_line_script.CmdLineTest", _NO_CWD): "test_dash_m_bad_pyc "
@@ -49,7 +64,9 @@ _TESTS: Final = {
     ("test_cmd_line.CmdLineTest", _REFUSED): "test_parsing_error",
     ("test_pdb.PdbTestCase", _NO_CWD): "test_blocks_at_first_code_line test_breakpoint "
     "test_module_is_run_as_main test_module_without_a_main test_package_without_a_main "
-    "test_relative_imports test_relative_imports_on_plain_module test_run_module",
+    "test_relative_imports test_relative_imports_on_plain_module test_run_module test_empty_file",
+    ("test_pdb.PdbTestCase", _ISOLATED): "test_issue13183 test_issue42384 test_issue42384_symlink "
+    "test_issue58956",
     ("test_faulthandler.FaultHandlerTests", _BELOW): "test_dump_traceback test_dump_traceback_fd "
     "test_dump_traceback_file test_dump_traceback_later test_dump_traceback_later_fd "
     "test_dump_traceback_later_file test_dump_traceback_later_repeat "
@@ -63,6 +80,8 @@ _TESTS: Final = {
     ("test_subprocess.POSIXProcessTestCase", _LOGIN): "test_pass_fds test_pass_fds_inheritable "
     "test_pass_fds_redirected test_umask",
     ("test_subprocess.POSIXProcessTestCase", _ROOT): "test_user",
+    ("test_subprocess.POSIXProcessTestCase", _FFI): "test_close_fds_after_preexec",
+    ("test_subprocess.POSIXProcessTestCase", _OWN): "test_vfork_used_when_expected",
     ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
     ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
     ("test_argparse.TestProgName", _NO_CWD): "test_module test_module_compiled test_package "
@@ -87,9 +106,27 @@ _TESTS: Final = {
         _NO_CWD,
     ): "test_inspect_keeps_globals_from_inspected_module",
     ("test_audit.AuditTest", _HOOK): "test_excepthook",
+    ("test_asyncio.test_streams.StreamTests", _LOGIN): "test_read_all_from_pipe_reader",
+    # a Python outside of a run starts the server of its workers by the runner: it lacks its socket
+    ("test_compileall.CompileallTestsWithSourceEpoch", _LOGIN): _COMPILING,
+    ("test_compileall.CompileallTestsWithoutSourceEpoch", _LOGIN): _COMPILING,
+    (f"{_SHUTDOWN}.ProcessPoolForkserverProcessPoolShutdownTest", _LOGIN): _POOLS,
+    (f"{_SHUTDOWN}.ProcessPoolSpawnProcessPoolShutdownTest", _LOGIN): _POOLS,
+    ("test_external_inspection.TestGetStackTrace", _BELOW): "test_remote_stack_trace",
+    ("test_interpreters.test_lifecycle.StartupTests", _PRIVATE): "test_sys_path_0",
+    (
+        "test_repl.TestInteractiveInterpreter",
+        _NOTE,
+    ): "test_runsource_show_syntax_error_location",
+    ("test_support.TestSupport", _BELOW): "test_get_recursion_depth",
+    ("test_sys_settrace.TraceOpcodesTestCase", _WRITABLE): "test_trace_opcodes_after_settrace",
+    (
+        "test_unittest.test_program.TestCommandLineArgs",
+        _NO_CWD,
+    ): "testSelectedTestNamesFunctionalTest",
 }
 
 # the name of a test, without "test." in front, to the reason
 MEANT: Final[dict[str, str]] = {
     f"{case}.{name}": reason for (case, reason), names in _TESTS.items() for name in names.split()
-}
+} | {f"tearDownModule (test.{_SHUTDOWN})": _LOGIN}  # waits for the server
