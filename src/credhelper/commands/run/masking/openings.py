@@ -88,18 +88,22 @@ class Gapped:
     """The same for forms that may have gaps: where the end of a stream may be within one."""
 
     def __init__(self, forms: Iterable[bytes]) -> None:
-        self._forms = [(form, form.translate(None, gaps.SQUEEZED)) for form in forms]
+        self._forms = [(form, _squeezed(form)) for form in forms]
         # the words of four bytes that the forms hold, gaps and what looks like them left out
         self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
+        self._sparse = [  # whose first bytes are mostly quotes, blanks and the like
+            form for form, _ in self._forms if len(_squeezed(form[: gaps.LEAST])) < _WORD
+        ]
+        self._having: dict[bytes, list[bytes]] = {}  # the forms by such a word, once it was seen
         self._eights: set[int] = set()  # the same of eight bytes, made when first needed
         self._possible = _OF_MOST + b"".join([form for form, _ in self._forms])
 
     def nearly(self, text: bytes) -> Iterator[tuple[bytes, int]]:
         """``text`` without up to seven bytes before its end, or before a gap there; how many are
         left before it. Only where those could be a value's, and a part of a form is left."""
-        near = text[-_FEW:].translate(None, gaps.SQUEEZED)
+        near = _squeezed(text[-_FEW:])
         if len(near) < gaps.LEAST + _WORD:
-            near = text[-2 * gaps.LONGEST :].translate(None, gaps.SQUEEZED)
+            near = _squeezed(text[-2 * gaps.LONGEST :])
         for at in range(max(0, len(near) - gaps.LEAST - _WORD + 1), len(near) - _WORD + 1):
             if _from_bytes(near[at : at + _WORD], byteorder) in self._words:
                 break
@@ -113,7 +117,7 @@ class Gapped:
             if body[size] not in self._possible:
                 break
             last = body[max(0, size - 2 * gaps.LONGEST) : size]
-            for part in (last, last.translate(None, gaps.SQUEEZED)):
+            for part in (last, _squeezed(last)):
                 if _from_bytes(part[-gaps.LEAST :], byteorder) in self._eights:
                     break
             else:
@@ -125,26 +129,32 @@ class Gapped:
         size = len(text)
         if not self._words:
             return size
-        tail, line = text[-_FEW:], text.rfind(b"\n", max(0, size - 2 * gaps.LONGEST)) + 1
+        line = text.rfind(b"\n", max(0, size - 2 * gaps.LONGEST)) >= 0
         if not (line or gaps.may_end(text)):
             return size  # without a gap, it is as of other forms
-        squeezed = tail.translate(None, gaps.SQUEEZED)[-_WORD:]
+        squeezed = _squeezed(text[-_FEW:])[-_WORD:]
         if len(squeezed) < _WORD:
-            squeezed = text[-2 * gaps.LONGEST :].translate(None, gaps.SQUEEZED)[-_WORD:]
-            if len(squeezed) < _WORD:
-                return size
-        if _from_bytes(squeezed, byteorder) not in self._words and not (
-            0 < len(text[max(line, size - _FEW) :].strip(gaps.SQUEEZED)) < _WORD
-        ):
+            squeezed = _squeezed(text[-2 * gaps.LONGEST :])[-_WORD:]
+        # LEAST bytes of a form stand before its first gap: these are in it, gaps or not
+        forms = self._having.get(squeezed)
+        if forms is None:
+            forms = self._sparse
+            if len(squeezed) == _WORD and _from_bytes(squeezed, byteorder) in self._words:
+                forms = [form for form, parts in self._forms if squeezed in parts] + forms
+                self._having[squeezed] = forms
+        if not forms:
             return size
         starts = (
             start
             for end in gaps.ends(text)
-            for form, parts in self._forms
-            if squeezed in parts or squeezed[-1:] in parts[: gaps.LEAST + _WORD]
+            for form in forms
             for start in _starts(text, end, form, end < size)
         )
         return min((start for start in starts if start >= done), default=size)
+
+
+def _squeezed(text: bytes) -> bytes:
+    return text.translate(None, gaps.SQUEEZED)
 
 
 def _starts(text: bytes, end: int, form: bytes, in_gap: bool) -> Iterator[int]:
