@@ -57,7 +57,7 @@ _PARTS: Final = 128  # for so many sets of bytes at most: blocks of one kind lac
 _ALL: Final = 1 << 17  # literals in all of those together
 _KINDS: Final = 32  # of bytes, of which no other text has many in a row
 _SAMPLES: Final = 8  # such bytes in a row, at least
-_SEVERAL: Final = 7  # literals; fewer are looked for one by one in less time
+_SEVERAL: Final = 4  # literals; fewer are looked for one by one in less time
 _SPARSE: Final = 4  # bytes from one sample to the next, at least
 # of memoryview.cast()
 _FORMATS: Final[dict[int, Literal["I", "Q"]]] = {_WORD: "I", _LONG_WORD: "Q"}
@@ -116,7 +116,8 @@ class Literals:
         if part.enough is None:
             left = [text for text in (*self._whole, *self._broken) if text not in part.texts]
             enough = bytearray()
-            for byte in lacks:
+            # the one that most of them have first: fewer are to be asked for in each block
+            for byte in sorted(lacks, key=lambda byte: -sum(byte in text for text in left)):
                 without = [text for text in left if byte not in text]
                 if len(without) < len(left):
                     enough.append(byte)
@@ -176,24 +177,47 @@ class _Part:
                 yield text, offset, whole, word
 
     def places(self, block: bytes | bytearray) -> list[Place]:
-        if self._run and self._run not in block[:: self._every].translate(self._kinds):
-            return []
+        areas = [(0, len(block))]
+        if self._run:
+            areas = self._areas(block)
+            if not areas:
+                return []
         found = []
         for sought, offset, text in self._single:
             place = block.find(sought)
             while place >= 0:
                 found.append((place, text, offset))
                 place = block.find(sought, place + 1)
-        word = self._word
-        if self._words and len(block) >= word:
-            view = memoryview(block)[: len(block) // word * word]
-            words = view.cast(_FORMATS[word])[:: self._stride // word]
-            for first in range(0, len(words), _AT_ONCE):
-                if not self._words.isdisjoint(words[first : first + _AT_ONCE]):
-                    found += self._at(block, words[first : first + _AT_ONCE], first)
+        if self._words:
+            view = memoryview(block)
+            for start, end in areas:
+                found += self._sampled_in(block, view, start, end)
         return found
 
-    def _at(self, block: bytes | bytearray, words: memoryview, first: int) -> Iterator[Place]:
+    def _areas(self, block: bytes | bytearray) -> list[tuple[int, int]]:
+        """Where so many bytes in a row may be of the few kinds: there alone is a literal."""
+        samples = block[:: self._every].translate(self._kinds)
+        first, areas = samples.find(self._run), []
+        while first >= 0:
+            last = samples.find(b"\0", first)
+            start = max(0, first - 1) * self._every
+            areas.append((start, last * self._every if last > 0 else len(block)))
+            first = samples.find(self._run, last) if last > 0 else -1
+        return areas
+
+    def _sampled_in(
+        self, block: bytes | bytearray, view: memoryview, start: int, end: int
+    ) -> Iterator[Place]:
+        word = self._word
+        words = view[start : start + (end - start) // word * word].cast(_FORMATS[word])
+        words = words[:: self._stride // word]
+        for first in range(0, len(words), _AT_ONCE):
+            if not self._words.isdisjoint(words[first : first + _AT_ONCE]):
+                yield from self._at(block, words[first : first + _AT_ONCE], start, first)
+
+    def _at(
+        self, block: bytes | bytearray, words: memoryview, begin: int, first: int
+    ) -> Iterator[Place]:
         by_word, stride = self._by_word, self._stride
         if not by_word:  # most runs never get here
             by_word = {}
@@ -203,9 +227,9 @@ class _Part:
         hits = [(at, by_word[word]) for at, word in enumerate(words, first) if word in by_word]
         for at, texts in hits:
             for text, offset, whole in texts:
-                start = at * stride - offset
+                start = begin + at * stride - offset
                 if not whole:
-                    yield at * stride, text, offset
+                    yield start + offset, text, offset
                 elif start >= 0 and block.startswith(text, start):
                     yield start, text, 0
 
