@@ -15,44 +15,23 @@ import _io  # io's C half: io has classes of its own to make
 import atexit
 import os
 import sys
-from _io import BytesIO, TextIOWrapper  # by name: at the very end, the module is emptied
+from _io import BytesIO  # by name: at the very end, the module is emptied
 from _weakref import ref
 
 from credhelper.commands.run.masking import tracers
-from credhelper.commands.run.masking.masker import Masker
+from credhelper.commands.run.masking.masker import Masker, encoding_of
+from credhelper.commands.run.masking.tracers import prune
 from credhelper.commands.run.masking.vocabulary import left_alone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from _typeshed import ReadableBuffer
 
 # what the module nested_writes is for
 _NESTED_WRITES_BREAK = sys.version_info < (3, 11, 10) or (3, 12) <= sys.version_info < (3, 12, 5)
-_OWN = frozenset(
-    (
-        __name__,
-        *(
-            f"credhelper.commands.{name}"
-            for name in ("escapers", "literals", "ordinary", "parts", "spellings")
-        ),
-        *(
-            f"{__name__}.{name}"
-            for name in (
-                "forms",
-                "gaps",
-                "masker",
-                "nested_writes",
-                "openings",
-                "shortened",
-                "tracers",
-                "vocabulary",
-            )
-        ),
-    )
-)
+_ROOM = 56 << 10  # bytes: at once, they cost little more than 8 KiB, and fit into a pipe
 
 __all__ = ["Masker", "install", "left_alone", "prune", "release"]
 
@@ -70,7 +49,7 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
         stream.flush()
         masker = Masker(values, stream.encoding)
         masked = _like(stream, masker)
-        masker.follow(_encoding_of(name, ref(masked)), terminal=stream.isatty())
+        masker.follow(encoding_of(name, ref(masked)), terminal=stream.isatty())
         setattr(sys, name, masked)
         setattr(sys, f"__{name}__", masked)
         os.register_at_fork(after_in_child=masker.forget)
@@ -80,32 +59,16 @@ def install(values: Mapping[str, bytes]) -> tuple[Masker, ...]:
     return tuple(maskers)
 
 
-def _encoding_of(name: str, stream: Callable[[], _io.TextIOWrapper | None]) -> Callable[[], str]:
-    """What tells the encoding of what comes to ``stream``, or to another on its buffer."""
-    last = "utf-8"
-
-    def encoding() -> str:
-        nonlocal last
-        ours, current = stream(), getattr(sys, name, None)
-        if current is not ours and isinstance(current, TextIOWrapper):
-            try:
-                if ours is None or current.buffer is ours.buffer:
-                    ours = current
-            except ValueError:  # one was detached
-                ours = current
-        if ours is not None:
-            last = ours.encoding
-        return last
-
-    return encoding
-
-
 def _end(stream: _io.TextIOWrapper, masker: Masker) -> None:
     """Has what is held back written with what the stream still holds, when Python flushes it."""
     masker.end()
-    for name in _OWN:  # Python empties the modules that it finds, before it lets go of the streams
+    for (
+        name
+    ) in tracers.OWN:  # Python empties the modules that it finds, before it lets go of the streams
         sys.modules.pop(name, None)
     try:
+        if isinstance(stream.buffer, GatheringWriter):
+            stream.buffer.end()
         stream.write("")  # a stream without anything to write would not get to the masker
         if isinstance(stream.buffer, MaskedFile):  # python3 -u: from 3.14 on, it still would not
             stream.buffer.write(b"")
@@ -125,16 +88,6 @@ def release() -> None:
                 pass
 
 
-def prune(traceback: TracebackType | None) -> None:
-    """Takes the frames of masking out of a traceback: the plain streams have none."""
-    while traceback:
-        inner = traceback.tb_next
-        if inner and inner.tb_frame.f_globals.get("__name__") in _OWN:
-            traceback.tb_next = inner.tb_next
-        else:
-            traceback = inner
-
-
 def _like(stream: _io.TextIOWrapper, masker: Masker) -> _io.TextIOWrapper:
     """A stream as create_stdio() in CPython's pylifecycle.c made ``stream``."""
     descriptor = stream.fileno()
@@ -144,7 +97,8 @@ def _like(stream: _io.TextIOWrapper, masker: Masker) -> _io.TextIOWrapper:
     else:
         file = _io.FileIO(descriptor, "wb", closefd=False)
         file.name = stream.name
-        buffer = MaskedWriter(file, _buffer_size(descriptor), masker)
+        size = _buffer_size(descriptor)
+        buffer = (GatheringWriter if size >= _ROOM else MaskedWriter)(file, size, masker)
     kind: type[_io.TextIOWrapper] = _io.TextIOWrapper
     if isinstance(buffer, MaskedWriter) and _NESTED_WRITES_BREAK:
         from credhelper.commands.run.masking.nested_writes import Text
@@ -176,6 +130,7 @@ class MaskedWriter(_io.BufferedWriter):
     def __init__(self, file: _io.FileIO, size: int, masker: Masker) -> None:
         super().__init__(file, size)
         self._masker = masker
+        self._blocks: list[bytes] = []  # what goes to the masker
         self._raw: MaskedFile | None = None
         self.closes: Callable[[], object] = bool  # what is to be told
 
@@ -195,16 +150,16 @@ class MaskedWriter(_io.BufferedWriter):
     def write(self, data: ReadableBuffer, /) -> int:
         """As :meth:`io.BufferedWriter.write`."""
         block = _bytes(data)
-        self._masker.write(block, super().write)
+        self._pass_on(block)
         return len(block)
 
     def seek(self, target: int, whence: int = 0, /) -> int:
-        """As :meth:`io.BufferedWriter.seek`; what is held back belongs before the new place."""
+        """As :meth:`io.IOBase.seek`; what is held back belongs before the new place."""
         self.release()
         return super().seek(target, whence)
 
     def truncate(self, size: int | None = None, /) -> int:
-        """As :meth:`io.BufferedWriter.truncate`; what is held back is written first."""
+        """As :meth:`io.IOBase.truncate`; what is held back is written first."""
         self.release()
         return super().truncate(size)
 
@@ -219,7 +174,64 @@ class MaskedWriter(_io.BufferedWriter):
 
     def release(self) -> None:
         """Writes what is held back."""
-        self._masker.write(b"", super().write, last=True)
+        self._pass_on(b"", last=True)
+
+    def _pass_on(self, *blocks: bytes, last: bool = False) -> None:
+        self._blocks += blocks
+        self._masker.write(self._blocks, super().write, last=last)
+
+
+class GatheringWriter(MaskedWriter):
+    """The same where Python buffers much: what fits into that is masked many writes at a time."""
+
+    _size = 0  # bytes that are gathered; a little off where threads write at once
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """As :meth:`io.BufferedWriter.write`."""
+        block = _bytes(data)
+        if self.closed:
+            return super().write(block)  # it refuses
+        size, taken = len(block), 0
+        try:
+            if self._size + size > _ROOM:
+                self._pass_on()
+                self._send()
+            self._blocks.append(block)
+            self._size, taken = self._size + size, size
+            if size > _ROOM:
+                self._pass_on()
+        except BlockingIOError as error:
+            error.characters_written = min(taken, error.characters_written)
+            raise
+        return size
+
+    def _send(self) -> None:
+        """Lets a reader go on with that meanwhile; what a full descriptor does not take stays."""
+        try:
+            super().flush()
+        except BlockingIOError:
+            pass
+
+    def flush(self) -> None:
+        """As :meth:`io.BufferedWriter.flush`; what may become a value stays back."""
+        flush = super().flush  # which is not there any more if end() comes first
+        self._pass_on()
+        flush()
+
+    def tell(self) -> int:
+        """As :meth:`io.BufferedWriter.tell`."""
+        tell = super().tell
+        self._pass_on()
+        return tell()
+
+    def end(self) -> None:
+        """Gathers nothing any more: Python's own last flush then shows no frame of here."""
+        self.__class__ = MaskedWriter  # type: ignore[assignment]
+        self._pass_on()
+
+    def _pass_on(self, *blocks: bytes, last: bool = False) -> None:
+        self._size = 0
+        MaskedWriter._pass_on(self, *blocks, last=last)
 
 
 class MaskedFile(_io.FileIO):
@@ -229,17 +241,28 @@ class MaskedFile(_io.FileIO):
         super().__init__(descriptor, "wb", closefd=False)
         self.name = name
         self._masker = masker
+        self._blocks: list[bytes] = []  # what goes to the masker
         self._rest = b""  # what a full descriptor that does not block has not taken yet
 
     def write(self, data: ReadableBuffer, /) -> int | None:  # type: ignore[override] # narrower in the stubs
         """As :meth:`io.RawIOBase.write`, but that it takes all where the descriptor takes some."""
         block = _bytes(data)
         if self._rest:
-            self._masker.write(b"", self._send)
+            self._pass_on(b"")
         if self._rest:
             return None
-        self._masker.write(block, self._send)
+        self._pass_on(block)
         return len(block)
+
+    def seek(self, target: int, whence: int = 0, /) -> int:
+        """As :meth:`io.IOBase.seek`; what is held back belongs before the new place."""
+        self.release()
+        return super().seek(target, whence)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """As :meth:`io.IOBase.truncate`; what is held back is written first."""
+        self.release()
+        return super().truncate(size)
 
     def close(self) -> None:
         """Writes everything; the descriptor stays open."""
@@ -251,7 +274,11 @@ class MaskedFile(_io.FileIO):
 
     def release(self) -> None:
         """Writes what is held back."""
-        self._masker.write(b"", self._send, last=True)
+        self._pass_on(b"", last=True)
+
+    def _pass_on(self, block: bytes, *, last: bool = False) -> None:
+        self._blocks.append(block)
+        self._masker.write(self._blocks, self._send, last=last)
 
     def _send(self, data: bytes) -> None:
         data, self._rest = self._rest + data, b""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+from _io import TextIOWrapper  # io's C half: io has classes of its own to make
 from _thread import RLock, start_new_thread  # threading imports more than the hot path affords
 from sys import is_finalizing  # by name: at the very end, the module is emptied
 from time import sleep
@@ -65,9 +67,8 @@ class Masker:
         """Drops what is held back: after a fork it is the parent's to write."""
         self._lock = RLock()
         self._state = NOTHING
-        self._waiting: list[bytes] = []
+        self._passing: list[bytes] | None = None  # the blocks that are on their way
         self._unsent = b""  # what a full descriptor that does not block has not taken yet
-        self._busy = False
         self._writes = 0
         self._shown = 0  # bytes of what is held back that a person has seen
         self._waits = False  # a thread does, to show more
@@ -81,35 +82,41 @@ class Masker:
     def feed(self, data: bytes) -> bytes:
         """What can be written of the stream, now that ``data`` came."""
         written: list[bytes] = []
-        self.write(data, written.append)
+        self.write([data], written.append)
         return b"".join(written)
 
     def finish(self) -> bytes:
         """What was held back: nothing comes after it."""
         written: list[bytes] = []
-        self.write(b"", written.append, last=True)
+        self.write([b""], written.append, last=True)
         return b"".join(written)
 
-    def write(self, data: bytes, sink: Sink, *, last: bool = False) -> None:
+    def write(self, blocks: list[bytes], sink: Sink, *, last: bool = False) -> None:
         """Passes to ``sink`` what :meth:`feed`, or if ``last`` :meth:`finish`, would return.
 
-        Raises what ``sink`` raises; then ``data`` counts as written, as it does in :mod:`io`.
+        The ``blocks``, any number, are taken out of the list; so may be what a thread or a signal
+        handler adds to it meanwhile, and to that list goes what such a handler writes elsewhere.
+        Raises what ``sink`` raises; then its blocks count as written, as they do in :mod:`io`.
         """
         if is_finalizing() and not self._lock.acquire(timeout=1):
             raise RuntimeError("a thread that does not run any more is in the middle of a write")
         last = last or self._ended
         with self._lock:
-            self._waiting.append(data)
             self._writes += 1
-            if self._busy:  # this is a signal handler in the middle of a write, which goes on
+            passing = self._passing
+            if passing is not None:  # this is a signal handler in the middle of a write: it goes on
+                while blocks and blocks is not passing:
+                    passing.append(blocks.pop(0))
                 return
-            self._busy = True
+            self._passing = blocks
             try:
                 self._encoding = self._ask()
-                while self._waiting:
-                    self._pass(self._waiting[0], sink, last and len(self._waiting) == 1)
+                while blocks:
+                    if count := len(blocks) - 1:
+                        blocks[: count + 1] = [b"".join(blocks[: count + 1])]
+                    self._pass(blocks, sink, last and len(blocks) == 1, gathered=count > 0)
             finally:
-                self._busy = False
+                self._passing = None
             if self._terminal and self._shown < len(self._state[0]) <= _SHOWN and not self._waits:
                 self._waits = True
                 try:
@@ -140,13 +147,19 @@ class Masker:
         self._shown = self._shown - seen if seen == len(ready) else 0
         return ready[seen:]
 
-    def _pass(self, data: bytes, sink: Sink, last: bool) -> None:
+    def _pass(self, blocks: list[bytes], sink: Sink, last: bool, *, gathered: bool) -> None:
+        """The first of ``blocks``; if ``gathered``, those of several writes."""
         interrupt: BaseException | None = None
+        data = blocks[0]
         try:
             ready, state = self._masked(data, last)
         except BaseException as error:  # a signal handler's, such as KeyboardInterrupt
             interrupt = error
-            ready, state = self._again(data, last)  # so that no byte is lost
+            try:
+                ready, state = self._masked(data, last)  # so that no byte is lost
+            except BaseException:
+                del blocks[0]
+                raise
         if self._shown:
             ready = self._unseen(ready)
         if self._unsent:
@@ -154,22 +167,15 @@ class Masker:
         try:
             sink(ready)
         except BlockingIOError as error:
-            if ready is not data:  # the count is not one of the caller's bytes
+            if gathered or ready is not data:  # the count is not one of the caller's bytes
                 self._unsent = ready[error.characters_written :]
                 error.characters_written = len(data)
             raise
         finally:
             self._state = state
-            del self._waiting[0]
+            del blocks[0]
         if interrupt:
             raise interrupt
-
-    def _again(self, data: bytes, last: bool) -> tuple[bytes, State]:
-        try:
-            return self._masked(data, last)
-        except BaseException:
-            del self._waiting[0]
-            raise
 
     def _masked(self, data: bytes, last: bool) -> tuple[bytes, State]:
         """What to write, and the state afterwards; changes nothing."""
@@ -191,3 +197,23 @@ class Masker:
             vocabulary = Vocabulary(self._values, "utf-8")
         self._vocabularies[self._encoding] = vocabulary
         return vocabulary
+
+
+def encoding_of(name: str, stream: Callable[[], TextIOWrapper | None]) -> Callable[[], str]:
+    """What tells the encoding of what comes to ``stream``, or to another on its buffer."""
+    last = "utf-8"
+
+    def encoding() -> str:
+        nonlocal last
+        ours, current = stream(), getattr(sys, name, None)
+        if current is not ours and isinstance(current, TextIOWrapper):
+            try:
+                if ours is None or current.buffer is ours.buffer:
+                    ours = current
+            except ValueError:  # one was detached
+                ours = current
+        if ours is not None:
+            last = ours.encoding
+        return last
+
+    return encoding

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tracers, profilers and debuggers of the script see nothing of the runner's own frames.
+"""Tracers, profilers, debuggers and tracebacks of the script show nothing of the runner's frames.
 
 What a tracer prints is masked: were that traced too, it would not end.
 """
@@ -13,7 +13,7 @@ from credhelper.commands.run.masking.masker import Masker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import FrameType, TracebackType
     from typing import Any, Final
 
     from credhelper.commands.run.masking.masker import Sink
@@ -22,7 +22,26 @@ if TYPE_CHECKING:
 
 _COMMANDS: Final = __file__.partition("/run/masking/")[0]
 _SETTERS: Final = ("settrace", "setprofile", "_settraceallthreads", "_setprofileallthreads")
+_BESIDE: Final = "escapers literals ordinary parts spellings".split()
+_BELOW: Final = "forms gaps masker nested_writes openings shortened tracers vocabulary".split()
+OWN: Final = frozenset(
+    (
+        __package__,
+        *(f"credhelper.commands.{name}" for name in _BESIDE),
+        *(f"{__package__}.{name}" for name in _BELOW),
+    )
+)  # what masks
 _stops: dict[str, object] = {}
+
+
+def prune(traceback: TracebackType | None) -> None:
+    """Takes the frames of masking out of a traceback: the plain streams have none."""
+    while traceback:
+        inner = traceback.tb_next
+        if inner and inner.tb_frame.f_globals.get("__name__") in OWN:
+            traceback.tb_next = inner.tb_next
+        else:
+            traceback = inner
 
 
 def keep_out() -> None:
@@ -61,11 +80,11 @@ def _unseen(write: Callable[..., None]) -> Callable[..., None]:
     this.restype, enter.restype, leave.restype = ctypes.c_void_p, None, None
     enter.argtypes = leave.argtypes = [ctypes.c_void_p]
 
-    def unseen(self: Masker, data: bytes, sink: Sink, *, last: bool = False) -> None:
+    def unseen(self: Masker, blocks: list[bytes], sink: Sink, *, last: bool = False) -> None:
         thread = this()
         enter(thread)
         try:
-            write(self, data, sink, last=last)
+            write(self, blocks, sink, last=last)
         finally:
             leave(thread)
 
