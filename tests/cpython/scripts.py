@@ -12,6 +12,7 @@ BESIDE: Final = {
         "import sys\nvalue = 1\n"
         "def where(): return __name__, sys.argv, sys.orig_argv[-len(sys.argv):], sys.path[0]\n"
     ),
+    "warning.py": "x = 1\nif x is 1: print('one')\n",
     "broken.py": "def f():\n    raise OSError(2, 'no such thing')\nf()\n",
 }
 
@@ -211,5 +212,6 @@ COMMANDS: Final = {
     "source": ["-c", "import inspect\ndef f(): ...\nprint(inspect.getsource(f))"],
     "arguments": ["-c", "import sys; print(sys.argv, sys.orig_argv[-3:])", "a", "-b"],
     "nothing": ["-c", ""],
+    "warnings of the script's own": ["-Werror", "-Walways:::__main__", "warning.py"],
     "module": ["-m", "calendar", "2026", "11"],
 }

@@ -64,6 +64,8 @@ def code(source: bytes, name: str, form: str) -> CodeType:
     try:
         if not any(b"coding" in line for line in source.split(b"\n", 2)[:2]):
             source.decode()  # the compiler does not look into comments
+        if sys.version_info >= (3, 15) and sys.warnoptions:  # which may name the module
+            return compile(source, name, "exec", dont_inherit=True, module="__main__")
         found: CodeType = function(source, os.fsencode(name), Int(_FILE_INPUT))
         return found
     except (SyntaxError, UnicodeDecodeError) as error:
