@@ -55,6 +55,10 @@ _TESTS: Final = {
     ("test_cmd_line_script.CmdLineTest", _REFUSED): "test_directory_error test_nonexisting_script "
     "test_script_as_dev_fd",
     ("test_cmd_line_script.CmdLineTest", _PATH): "test_consistent_sys_path_for_direct_execution",
+    (
+        "test_cmd_line_script.CmdLineTest",
+        _INSIDE,
+    ): "test_zipfile_run_filter_syntax_warnings_by_module",
     ("test_runpy.TestExit", _NO_CWD): "test_pymain_run_command "
     "test_pymain_run_command_run_module test_pymain_run_module",
     ("test_cmd_line.CmdLineTest", _STREAMS): "test_no_std_streams test_no_stderr test_no_stdin "
@@ -64,7 +68,8 @@ _TESTS: Final = {
     ("test_cmd_line.CmdLineTest", _REFUSED): "test_parsing_error",
     ("test_pdb.PdbTestCase", _NO_CWD): "test_blocks_at_first_code_line test_breakpoint "
     "test_module_is_run_as_main test_module_without_a_main test_package_without_a_main "
-    "test_relative_imports test_relative_imports_on_plain_module test_run_module test_empty_file",
+    "test_relative_imports test_relative_imports_on_plain_module test_run_module test_empty_file "
+    "test_end_of_options_separator",
     ("test_pdb.PdbTestCase", _ISOLATED): "test_issue13183 test_issue42384 test_issue42384_symlink "
     "test_issue58956",
     ("test_faulthandler.FaultHandlerTests", _BELOW): "test_dump_traceback test_dump_traceback_fd "
@@ -74,7 +79,9 @@ _TESTS: Final = {
     "test_dump_traceback_threads_file test_enable_fd test_register test_register_chain "
     "test_register_fd test_register_file test_register_threads test_truncate",
     ("test_posix.TestPosixSpawn", _LOGIN): "test_close_file test_setsid test_setsigmask",
+    ("test_os.test_posix.TestPosixSpawn", _LOGIN): "test_close_file test_setsid test_setsigmask",
     ("test_posix.TestPosixSpawnP", _LOGIN): "test_close_file test_setsid test_setsigmask",
+    ("test_os.test_posix.TestPosixSpawnP", _LOGIN): "test_close_file test_setsid test_setsigmask",
     ("test_io.CMiscIOTest", _STUCK): "test_daemon_threads_shutdown_stderr_deadlock "
     "test_daemon_threads_shutdown_stdout_deadlock",
     ("test_subprocess.POSIXProcessTestCase", _LOGIN): "test_pass_fds test_pass_fds_inheritable "
