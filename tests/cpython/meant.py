@@ -84,6 +84,8 @@ _TESTS: Final = {
     ("test_os.test_posix.TestPosixSpawnP", _LOGIN): "test_close_file test_setsid test_setsigmask",
     ("test_io.CMiscIOTest", _STUCK): "test_daemon_threads_shutdown_stderr_deadlock "
     "test_daemon_threads_shutdown_stdout_deadlock",
+    ("test_io.test_general.CMiscIOTest", _STUCK): "test_daemon_threads_shutdown_stderr_deadlock "
+    "test_daemon_threads_shutdown_stdout_deadlock",
     ("test_subprocess.POSIXProcessTestCase", _LOGIN): "test_pass_fds test_pass_fds_inheritable "
     "test_pass_fds_redirected test_umask",
     ("test_subprocess.POSIXProcessTestCase", _ROOT): "test_user",
@@ -108,6 +110,14 @@ _TESTS: Final = {
     ("test_logging.LogRecordTest", _LOGIN): "test_multiprocessing",
     ("test_mimetypes.MiscTestCase", _LOADED): "test_lazy_import",
     ("test_os.PseudoterminalTests", _LOGIN): "test_pipe_spawnl",
+    ("test_os.test_os.PseudoterminalTests", _LOGIN): "test_pipe_spawnl",
+    (
+        "test_lazy_import.FilterFunctionSignatureTests",
+        _NO_CWD,
+    ): "test_filter_can_force_eager_only_for_resolved_relative_target "
+    "test_filter_distinguishes_absolute_and_relative_from_imports "
+    "test_filter_receives_resolved_name_for_parent_relative_import "
+    "test_filter_receives_resolved_name_for_relative_package_import",
     (
         "test_pyrepl.test_pyrepl.TestMain",
         _NO_CWD,
