@@ -27,6 +27,7 @@ _PRIVATE = (
     "Python 3.13 has no interpreters for scripts: what its private modules make begins as an "
     "isolated one; and what is in the working directory is not imported by -m and -c"
 )
+_FILE = "what -c runs ends as a file does: stderr is flushed once before Python begins to end"
 _STUCK = (
     "where a daemon thread is stopped in the middle of a write, Python ends with status 120 and "
     "does not abort"
@@ -91,6 +92,7 @@ _TESTS: Final = {
     ("test_subprocess.POSIXProcessTestCase", _ROOT): "test_user",
     ("test_subprocess.POSIXProcessTestCase", _FFI): "test_close_fds_after_preexec",
     ("test_subprocess.POSIXProcessTestCase", _OWN): "test_vfork_used_when_expected",
+    ("test_threading.ThreadTests", _FILE): "test_finalize_daemon_thread_hang",
     ("test_site.StartupImportTests", _ISOLATED): "test_startup_interactivehook",
     ("test_traceback.TracebackCases", _FRAMES): "test_recursion_error_during_traceback",
     ("test_argparse.TestProgName", _NO_CWD): "test_module test_module_compiled test_package "

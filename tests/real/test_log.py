@@ -96,10 +96,22 @@ def test_changes_are_shown_newest_last(
 
 @pytest.fixture
 def audited() -> Iterator[None]:
-    """The kernel's audit is as it was afterwards: journald switches it on."""
-    before = audit_enabled()
-    yield
-    audit_enabled(before)
+    """The kernel's audit is as it was afterwards: journald switches it on.
+
+    Whoever else runs these tests on the machine waits, or it would be switched off meanwhile.
+    """
+    with socket.socket(socket.AF_UNIX) as lock:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                lock.bind("\0credhelper tests: audit")
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "other tests have the kernel's audit"
+                time.sleep(0.1)  # no event tells of it
+        before = audit_enabled()
+        yield
+        audit_enabled(before)
 
 
 def audit_enabled(wanted: int | None = None) -> int:
