@@ -208,21 +208,20 @@ class GatheringWriter(MaskedWriter):
     def _send(self) -> None:
         """Lets a reader go on with that meanwhile; what a full descriptor does not take stays."""
         try:
-            super().flush()
+            _io.BufferedWriter.flush(self)
         except BlockingIOError:
             pass
 
     def flush(self) -> None:
         """As :meth:`io.BufferedWriter.flush`; what may become a value stays back."""
-        flush = super().flush  # which is not there any more if end() comes first
-        self._pass_on()
-        flush()
+        if self._blocks:  # or nothing here takes memory: Python's last flush may have none
+            self._pass_on()
+        _io.BufferedWriter.flush(self)  # super() would not do if end() comes first
 
     def tell(self) -> int:
         """As :meth:`io.BufferedWriter.tell`."""
-        tell = super().tell
         self._pass_on()
-        return tell()
+        return _io.BufferedWriter.tell(self)
 
     def end(self) -> None:
         """Gathers nothing any more: Python's own last flush then shows no frame of here."""
