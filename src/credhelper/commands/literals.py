@@ -177,11 +177,9 @@ class _Part:
                 yield text, offset, whole, word
 
     def places(self, block: bytes | bytearray) -> list[Place]:
-        areas = [(0, len(block))]
-        if self._run:
-            areas = self._areas(block)
-            if not areas:
-                return []
+        areas = self._areas(block)
+        if not areas:
+            return []
         found = []
         for sought, offset, text in self._single:
             place = block.find(sought)
@@ -189,27 +187,26 @@ class _Part:
                 found.append((place, text, offset))
                 place = block.find(sought, place + 1)
         if self._words:
-            view = memoryview(block)
             for start, end in areas:
-                found += self._sampled_in(block, view, start, end)
+                found += self._sampled_in(block, start, end)
         return found
 
     def _areas(self, block: bytes | bytearray) -> list[tuple[int, int]]:
-        """Where so many bytes in a row may be of the few kinds: there alone is a literal."""
-        samples = block[:: self._every].translate(self._kinds)
+        """Where literals may be: with so many bytes in a row of the few kinds, if all are such."""
+        if not self._run:
+            return [(0, len(block))]
+        samples = block[:: self._every].translate(self._kinds) + b"\0"
         first, areas = samples.find(self._run), []
         while first >= 0:
             last = samples.find(b"\0", first)
-            start = max(0, first - 1) * self._every
-            areas.append((start, last * self._every if last > 0 else len(block)))
-            first = samples.find(self._run, last) if last > 0 else -1
+            start, end = max(0, first - 1) * self._every, last * self._every
+            areas.append((start, min(end, len(block))))
+            first = samples.find(self._run, last)
         return areas
 
-    def _sampled_in(
-        self, block: bytes | bytearray, view: memoryview, start: int, end: int
-    ) -> Iterator[Place]:
+    def _sampled_in(self, block: bytes | bytearray, start: int, end: int) -> Iterator[Place]:
         word = self._word
-        words = view[start : start + (end - start) // word * word].cast(_FORMATS[word])
+        words = memoryview(block)[start : start + (end - start) // word * word].cast(_FORMATS[word])
         words = words[:: self._stride // word]
         for first in range(0, len(words), _AT_ONCE):
             if not self._words.isdisjoint(words[first : first + _AT_ONCE]):

@@ -124,7 +124,28 @@ def _buffer_size(descriptor: int) -> int:
     return size if size > 1 else _io.DEFAULT_BUFFER_SIZE
 
 
-class MaskedWriter(_io.BufferedWriter):
+class _Held(_io._IOBase):
+    """What both streams below share: a part of what comes to them is held back."""
+
+    def release(self) -> None:
+        """Writes what is held back."""
+        self._pass_on(b"", last=True)
+
+    def seek(self, target: int, whence: int = 0, /) -> int:
+        """As :meth:`io.IOBase.seek`; what is held back belongs before the new place."""
+        self.release()
+        return super().seek(target, whence)
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """As :meth:`io.IOBase.truncate`; what is held back is written first."""
+        self.release()
+        return super().truncate(size)
+
+    def _pass_on(self, block: bytes, *, last: bool) -> None:
+        raise NotImplementedError
+
+
+class MaskedWriter(_Held, _io.BufferedWriter):
     """The ``buffer`` of a stream. What it buffers is masked, so that errors go Python's own way."""
 
     def __init__(self, file: _io.FileIO, size: int, masker: Masker) -> None:
@@ -153,16 +174,6 @@ class MaskedWriter(_io.BufferedWriter):
         self._pass_on(block)
         return len(block)
 
-    def seek(self, target: int, whence: int = 0, /) -> int:
-        """As :meth:`io.IOBase.seek`; what is held back belongs before the new place."""
-        self.release()
-        return super().seek(target, whence)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """As :meth:`io.IOBase.truncate`; what is held back is written first."""
-        self.release()
-        return super().truncate(size)
-
     def close(self) -> None:
         """Writes everything; the descriptor stays open."""
         try:
@@ -171,10 +182,6 @@ class MaskedWriter(_io.BufferedWriter):
         finally:
             super().close()
             self.closes()
-
-    def release(self) -> None:
-        """Writes what is held back."""
-        self._pass_on(b"", last=True)
 
     def _pass_on(self, *blocks: bytes, last: bool = False) -> None:
         self._blocks += blocks
@@ -233,7 +240,7 @@ class GatheringWriter(MaskedWriter):
         MaskedWriter._pass_on(self, *blocks, last=last)
 
 
-class MaskedFile(_io.FileIO):
+class MaskedFile(_Held, _io.FileIO):
     """A descriptor that is written to at once: the ``raw`` of a stream."""
 
     def __init__(self, descriptor: int, name: str, masker: Masker) -> None:
@@ -253,16 +260,6 @@ class MaskedFile(_io.FileIO):
         self._pass_on(block)
         return len(block)
 
-    def seek(self, target: int, whence: int = 0, /) -> int:
-        """As :meth:`io.IOBase.seek`; what is held back belongs before the new place."""
-        self.release()
-        return super().seek(target, whence)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """As :meth:`io.IOBase.truncate`; what is held back is written first."""
-        self.release()
-        return super().truncate(size)
-
     def close(self) -> None:
         """Writes everything; the descriptor stays open."""
         try:
@@ -270,10 +267,6 @@ class MaskedFile(_io.FileIO):
                 self.release()
         finally:
             super().close()
-
-    def release(self) -> None:
-        """Writes what is held back."""
-        self._pass_on(b"", last=True)
 
     def _pass_on(self, block: bytes, *, last: bool = False) -> None:
         self._blocks.append(block)

@@ -87,6 +87,11 @@ def _unfinished(block: bytes) -> int:
     return len(block)
 
 
+def squeezed(text: bytes) -> bytes:
+    """``text`` without the bytes of gaps, and those that look like them: see ``SQUEEZED``."""
+    return text.translate(None, SQUEEZED)
+
+
 def after(block: bytes, place: int) -> int:
     """Where the gap ends that begins at ``place``; ``place`` where none does."""
     at, broken, limit = place, False, min(len(block), place + LONGEST)

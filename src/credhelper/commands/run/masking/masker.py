@@ -112,9 +112,10 @@ class Masker:
             try:
                 self._encoding = self._ask()
                 while blocks:
-                    if count := len(blocks) - 1:
-                        blocks[: count + 1] = [b"".join(blocks[: count + 1])]
-                    self._pass(blocks, sink, last and len(blocks) == 1, gathered=count > 0)
+                    count = len(blocks)
+                    if count > 1:
+                        blocks[:count] = [b"".join(blocks[:count])]
+                    self._pass(blocks, sink, last and len(blocks) == 1, gathered=count > 1)
             finally:
                 self._passing = None
             if self._terminal and self._shown < len(self._state[0]) <= _SHOWN and not self._waits:

@@ -88,11 +88,11 @@ class Gapped:
     """The same for forms that may have gaps: where the end of a stream may be within one."""
 
     def __init__(self, forms: Iterable[bytes]) -> None:
-        self._forms = [(form, _squeezed(form)) for form in forms]
+        self._forms = [(form, gaps.squeezed(form)) for form in forms]
         # the words of four bytes that the forms hold, gaps and what looks like them left out
         self._words = words_of(b"".join([squeezed for _, squeezed in self._forms]))
         self._sparse = [  # whose first bytes are mostly quotes, blanks and the like
-            form for form, _ in self._forms if len(_squeezed(form[: gaps.LEAST])) < _WORD
+            form for form, _ in self._forms if len(gaps.squeezed(form[: gaps.LEAST])) < _WORD
         ]
         self._having: dict[bytes, list[bytes]] = {}  # the forms by such a word, once it was seen
         self._eights: set[int] = set()  # the same of eight bytes, made when first needed
@@ -101,9 +101,9 @@ class Gapped:
     def nearly(self, text: bytes) -> Iterator[tuple[bytes, int]]:
         """``text`` without up to seven bytes before its end, or before a gap there; how many are
         left before it. Only where those could be a value's, and a part of a form is left."""
-        near = _squeezed(text[-_FEW:])
+        near = gaps.squeezed(text[-_FEW:])
         if len(near) < gaps.LEAST + _WORD:
-            near = _squeezed(text[-2 * gaps.LONGEST :])
+            near = gaps.squeezed(text[-2 * gaps.LONGEST :])
         for at in range(max(0, len(near) - gaps.LEAST - _WORD + 1), len(near) - _WORD + 1):
             if _from_bytes(near[at : at + _WORD], byteorder) in self._words:
                 break
@@ -117,7 +117,7 @@ class Gapped:
             if body[size] not in self._possible:
                 break
             last = body[max(0, size - 2 * gaps.LONGEST) : size]
-            for part in (last, _squeezed(last)):
+            for part in (last, gaps.squeezed(last)):
                 if _from_bytes(part[-gaps.LEAST :], byteorder) in self._eights:
                     break
             else:
@@ -129,12 +129,11 @@ class Gapped:
         size = len(text)
         if not self._words:
             return size
-        line = text.rfind(b"\n", max(0, size - 2 * gaps.LONGEST)) >= 0
-        if not (line or gaps.may_end(text)):
+        if text.rfind(b"\n", max(0, size - 2 * gaps.LONGEST)) < 0 and not gaps.may_end(text):
             return size  # without a gap, it is as of other forms
-        squeezed = _squeezed(text[-_FEW:])[-_WORD:]
+        squeezed = gaps.squeezed(text[-_FEW:])[-_WORD:]
         if len(squeezed) < _WORD:
-            squeezed = _squeezed(text[-2 * gaps.LONGEST :])[-_WORD:]
+            squeezed = gaps.squeezed(text[-2 * gaps.LONGEST :])[-_WORD:]
         # LEAST bytes of a form stand before its first gap: these are in it, gaps or not
         forms = self._having.get(squeezed)
         if forms is None:
@@ -151,10 +150,6 @@ class Gapped:
             for start in _starts(text, end, form, end < size)
         )
         return min((start for start in starts if start >= done), default=size)
-
-
-def _squeezed(text: bytes) -> bytes:
-    return text.translate(None, gaps.SQUEEZED)
 
 
 def _starts(text: bytes, end: int, form: bytes, in_gap: bool) -> Iterator[int]:

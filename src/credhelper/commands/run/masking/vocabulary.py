@@ -170,9 +170,9 @@ class Vocabulary:
         """
         if text[end:] not in (b"\n", b"\r\n"):
             return False
-        label, plain = self._labels[form[:HEAD]], form.translate(None, gaps.SQUEEZED)
+        label, plain = self._labels[form[:HEAD]], gaps.squeezed(form)
         others = (form for form in self._gaps if self._labels[form[:HEAD]] != label)
-        return not any(form.translate(None, gaps.SQUEEZED).startswith(plain) for form in others)
+        return not any(gaps.squeezed(form).startswith(plain) for form in others)
 
     def _held(self, text: bytes, done: int) -> int:
         """Where the end of ``text``, which has no form, starts that begins one, or nearly does.
