@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, hostkey, store
-from credhelper.commands import expiry, sealing
+from credhelper.commands import expiry, inventory, sealing
 from credhelper.commands.check.finding import Area, Finding, Severity, command, install, look
 from credhelper.errors import (
     CredentialError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from credhelper.store import Sealed
 
 SOON_DAYS: Final = 14
+_finding: Final = partial(Finding, Area.CREDENTIALS)
 # takes away what systemd-creds encrypt --pretty adds: the setting, the name and the backslashes
 _UNPRETTY: Final = ("-e", "s/^SetCredentialEncrypted=[^:]*://", "-e", "s/[\\\\]$//")
 _DAY_SECONDS: Final = 86400
@@ -95,7 +97,7 @@ def findings(
                 what, fix = "is larger than any credential", look(place.path)
             else:
                 what, fix = "is empty", _rotate(place)
-            yield _failure("damaged", place, what, fix)
+            yield _finding(Severity.FAILURE, "damaged", place.path, what, fix)
         if error := unsealed.errors.get(place.name):
             yield _of_error(place, error, systemd)
         if place.name in unsealed.expiring:
@@ -108,9 +110,8 @@ def findings(
             yield from _kept(place, max_age_days, tpm2_there=tpm2_there, systemd=systemd)
     slow = [p for p in places if p.name in unsealed.values and _needs(p.blob, tpm2=True)]
     if len(slow) > 1 and unsealed.tpm2_seconds >= _NOTICED_SECONDS:
-        yield Finding(
+        yield _finding(
             Severity.NOTE,
-            Area.CREDENTIALS,
             "tpm2-slow",
             os.path.commonpath([place.directory for place in slow]),
             f"{len(slow)} credentials need the TPM2, which unseals one after the other: a script "
@@ -123,7 +124,7 @@ def facts(places: Sequence[Sealed]) -> list[str]:
     """How many there are, and how they are bound."""
     counts: dict[str, int] = {}
     for place in places:
-        label = _binding(place.blob).label
+        label = inventory.binding(place).label
         counts[label] = counts.get(label, 0) + 1
     bound = ", ".join(f"{count} bound to {label}" for label, count in sorted(counts.items()))
     return [f"{len(places)} credentials: {bound}" if places else "no credentials yet"]
@@ -138,14 +139,6 @@ def _needs(blob: bytes, *, tpm2: bool) -> bool:
     return bound.uses_tpm2 if tpm2 else bound.uses_host_key
 
 
-def _binding(blob: bytes) -> envelope.Binding:
-    """How it is bound; unknown too where it is damaged."""
-    try:
-        return envelope.binding(blob)
-    except DamagedCredential:
-        return envelope.UNKNOWN
-
-
 def _of_error(place: Sealed, error: CredentialError, systemd: int) -> Finding:
     """The finding that an error of unsealing is, with the command that fits it.
 
@@ -155,7 +148,7 @@ def _of_error(place: Sealed, error: CredentialError, systemd: int) -> Finding:
     evidence = error.reason
     rule = "does-not-unseal"
     fix = command("credhelper", "check", place.name)
-    if systemd < envelope.FIRST_PINNING and _binding(place.blob).is_pinned:
+    if systemd < envelope.FIRST_PINNING and inventory.binding(place).is_pinned:
         rule = "newer-systemd"
         evidence = (
             f"was sealed by systemd {envelope.FIRST_PINNING} or newer with the TPM's storage key "
@@ -181,7 +174,7 @@ def _of_error(place: Sealed, error: CredentialError, systemd: int) -> Finding:
         rule, fix = "null-key", command("credhelper", "reseal", place.name)
     elif error.hint:
         evidence += f" ({error.hint})"
-    return _failure(rule, place, evidence, fix)
+    return _finding(Severity.FAILURE, rule, place.path, evidence, fix)
 
 
 def _nameless(place: Sealed) -> Finding:
@@ -189,8 +182,7 @@ def _nameless(place: Sealed) -> Finding:
     fix = look(place.path)
     if place.is_written:  # resealing gives it the file's name
         fix = command("credhelper", "reseal", place.name)
-    severity = Severity.WARNING
-    return Finding(severity, Area.CREDENTIALS, "no-embedded-name", place.path, evidence, fix)
+    return _finding(Severity.WARNING, "no-embedded-name", place.path, evidence, fix)
 
 
 def _end(place: Sealed) -> int | None:
@@ -206,8 +198,7 @@ def _expiring(place: Sealed) -> Finding:
     if end := _end(place):
         when = f"on {expiry.shown(end)}, in {(end - time.time()) / _DAY_SECONDS:.0f} days"
     evidence = f"expires {when}"
-    fix = _rotate(place)
-    return Finding(Severity.WARNING, Area.CREDENTIALS, "expires-soon", place.path, evidence, fix)
+    return _finding(Severity.WARNING, "expires-soon", place.path, evidence, _rotate(place))
 
 
 def _kept(
@@ -216,13 +207,13 @@ def _kept(
     """What is wrong with one that unseals: its age, and a key that could be a better one."""
     age_days = (time.time() - place.status.st_mtime) / _DAY_SECONDS
     if max_age_days is not None and age_days > max_age_days:
-        yield _failure("age", place, f"has had its value for {int(age_days)} days", _rotate(place))
-    bound = _binding(place.blob)
+        evidence = f"has had its value for {int(age_days)} days"
+        yield _finding(Severity.FAILURE, "age", place.path, evidence, _rotate(place))
+    bound = inventory.binding(place)
     pins = systemd >= envelope.FIRST_PINNING
     if pins and place.is_written and bound.uses_tpm2 and not bound.is_pinned:
-        yield Finding(
+        yield _finding(
             Severity.NOTE,
-            Area.CREDENTIALS,
             "tpm2-not-pinned",
             place.path,
             f"was sealed before systemd {envelope.FIRST_PINNING}, which also pins the TPM's "
@@ -231,9 +222,8 @@ def _kept(
             command("credhelper", "reseal", place.name),
         )
     if tpm2_there and place.is_written and bound is envelope.HOST:
-        yield Finding(
+        yield _finding(
             Severity.NOTE,
-            Area.CREDENTIALS,
             "host-key-alone",
             place.path,
             f"is bound to {hostkey.PATH} alone, which a copy of the disk holds too; "
@@ -245,10 +235,6 @@ def _kept(
 def _rotate(place: Sealed) -> str:
     verb = "rotate" if place.is_written else "add"  # into /etc, where it hides the other
     return command("credhelper", verb, place.name)
-
-
-def _failure(rule: str, place: Sealed, evidence: str, fix: str) -> Finding:
-    return Finding(Severity.FAILURE, Area.CREDENTIALS, rule, place.path, evidence, fix)
 
 
 def _name(place: Sealed) -> Finding | None:
@@ -267,7 +253,7 @@ def _name(place: Sealed) -> Finding | None:
         return None
     evidence += f"; {better} is the recommended form"
     fix = _copying(place, embedded=place.name, name=better)
-    return Finding(severity, Area.CREDENTIALS, rule, place.path, evidence, fix)
+    return _finding(severity, rule, place.path, evidence, fix)
 
 
 def _copying(place: Sealed, *, embedded: str, name: str) -> str:

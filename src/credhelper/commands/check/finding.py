@@ -41,8 +41,8 @@ class Finding:
     that is safe to do unasked: it raises ``OSError``.
     """
 
-    severity: Severity
     area: Area
+    severity: Severity
     rule: str
     subject: str
     evidence: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import grants, trust
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
@@ -13,6 +14,8 @@ from credhelper.errors import CredentialError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+_finding: Final = partial(Finding, Area.CREDENTIALS)
 
 
 def facts() -> list[str]:
@@ -62,7 +65,3 @@ def _named() -> list[str]:
         return sorted(name for name in os.listdir(grants.DIRECTORY) if name[0] != ".")
     except OSError:
         return []
-
-
-def _finding(severity: Severity, rule: str, subject: str, evidence: str, fix: str) -> Finding:
-    return Finding(severity, Area.CREDENTIALS, rule, subject, evidence, fix)

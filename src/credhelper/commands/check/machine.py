@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ OLDEST_SYSTEMD: Final = 250
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 CORE_PATTERN: Final = Path("/proc/sys/kernel/core_pattern")
 
+_finding: Final = partial(Finding, Area.MACHINE)
 _HOST_KEY_HEAD_BYTES: Final = 16
 _ANALYZE: Final = "/usr/bin/systemd-analyze"
 _DISCARDING: Final = ("/bin/false", "/usr/bin/false", "/bin/true", "/usr/bin/true")
@@ -62,10 +64,6 @@ def findings() -> list[Finding]:
         *_core_dumps(),
         *swap.findings(),
     ]
-
-
-def _finding(severity: Severity, rule: str, subject: object, evidence: str, fix: str) -> Finding:
-    return Finding(severity, Area.MACHINE, rule, str(subject), evidence, fix)
 
 
 def _systemd() -> Iterator[Finding]:

@@ -48,7 +48,7 @@ def _finding(
     if name:
         fix = command("credhelper", "add", name, "--from-file", str(path), "--delete-source")
     severity = Severity.FAILURE if readable else Severity.WARNING
-    return Finding(severity, Area.PLAINTEXT, "plaintext", str(path), evidence, fix)
+    return Finding(Area.PLAINTEXT, severity, "plaintext", str(path), evidence, fix)
 
 
 def _holds(path: Path, status: os.stat_result, value: bytes) -> bool:

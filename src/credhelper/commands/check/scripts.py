@@ -58,7 +58,7 @@ def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> 
         for name in sorted(declared - set(names)):
             evidence = f"declares {name}, which is not in the store"
             fix = command("credhelper", "add", name)
-            yield Finding(Severity.WARNING, Area.SCRIPTS, "not-in-store", path, evidence, fix)
+            yield Finding(Area.SCRIPTS, Severity.WARNING, "not-in-store", path, evidence, fix)
     yield from _keys(path, source, values)
     if not _is_python(path, source):
         return
@@ -79,10 +79,11 @@ def findings(path: str, names: Collection[str], values: Mapping[str, bytes]) -> 
         yield _undeclared(path, source, missing, loaded, has_block=has_block)
 
 
-def _finding(severity: Severity, rule: str, path: str, line: int, evidence: str) -> Finding:
-    return Finding(
-        severity, Area.SCRIPTS, rule, path, f"line {line}: {evidence}", editor(path, line)
-    )
+def _finding(
+    severity: Severity, rule: str, path: str, line: int, evidence: str, fix: str = ""
+) -> Finding:
+    evidence = f"line {line}: {evidence}"
+    return Finding(Area.SCRIPTS, severity, rule, path, evidence, fix or editor(path, line))
 
 
 def _read(path: str) -> bytes:
@@ -112,34 +113,24 @@ def _known_values(path: str, source: bytes, values: Mapping[str, bytes]) -> Iter
         bare = value.strip()
         if len(bare) >= _SHORTEST_VALUE and (at := source.find(bare)) >= 0:
             line = source.count(b"\n", 0, at) + 1
-            yield Finding(
-                Severity.FAILURE,
-                Area.SCRIPTS,
-                "value-in-source",
-                path,
-                f'line {line}: holds the value of {name}: write load("{name}") there, and rotate',
-                f"{editor(path, line)} && {command('credhelper', 'rotate', name)}",
-            )
+            evidence = f'holds the value of {name}: write load("{name}") there, and rotate'
+            fix = f"{editor(path, line)} && {command('credhelper', 'rotate', name)}"
+            yield _finding(Severity.FAILURE, "value-in-source", path, line, evidence, fix)
 
 
 def _keys(path: str, source: bytes, values: Mapping[str, bytes]) -> Iterator[Finding]:
     """Keys by their look, except for those that are told already, and better, as known values."""
     text = source.decode("utf-8", "replace")
     known = [value.strip() for value in values.values() if len(value.strip()) >= _SHORTEST_VALUE]
-    line = at = 0
+    line, at = 1, 0
     for found in _KEYS.finditer(text):
         line += text.count("\n", at, found.start())
         at = found.start()
         if any(text[at : at + len(value)].encode() == value for value in known):
             continue
-        yield Finding(
-            Severity.FAILURE,
-            Area.SCRIPTS,
-            "key-in-source",
-            path,
-            f'line {line + 1}: holds a key: seal it and write load("my_api_key") there',
-            f"{command('credhelper', 'add', 'my_api_key')} && {editor(path, line + 1)}",
-        )
+        evidence = 'holds a key: seal it and write load("my_api_key") there'
+        fix = f"{command('credhelper', 'add', 'my_api_key')} && {editor(path, line)}"
+        yield _finding(Severity.FAILURE, "key-in-source", path, line, evidence, fix)
 
 
 def _followed(source: bytes) -> tuple[dict[str, int], list[tuple[int, str, str]]]:
@@ -287,4 +278,4 @@ def _undeclared(
         f"loads {listed} without declaring it: each is decrypted only when it is asked for, "
         "and not for another user than root"
     )
-    return Finding(Severity.NOTE, Area.SCRIPTS, "undeclared", path, evidence, fix)
+    return Finding(Area.SCRIPTS, Severity.NOTE, "undeclared", path, evidence, fix)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from credhelper import store
@@ -19,11 +20,13 @@ from credhelper.errors import StoreFailed
 from credhelper.store import Sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+_finding: Final = partial(Finding, Area.STORE)
 # what is installed there is for every machine, and no secret: anybody may read it
 _PUBLIC: Final = ("/usr/",)
 _CHANGEABLE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def places() -> list[Sealed]:
@@ -37,14 +40,6 @@ def places() -> list[Sealed]:
         if isinstance(place.error, StoreFailed) and stat.S_ISREG(place.status.st_mode):
             raise place.error
     return found
-
-
-def _open(directory: str) -> int | None:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(directory, flags)
-    except OSError:
-        return None
 
 
 def directory_findings() -> Iterator[Finding]:
@@ -77,30 +72,38 @@ def directory_findings() -> Iterator[Finding]:
 
 
 def _directory(directory: str, status: os.stat_result) -> Iterator[Finding]:
-    mode = stat.S_IMODE(status.st_mode)
+    wanted = 0o755 if directory.startswith(_PUBLIC) else 0o700
+    seen = "others see which credentials there are" if os.listdir(directory) else ""
+    yield from _access("store", directory, status, wanted, "replace credentials", seen)
+
+
+def _access(
+    what: str, path: str, status: os.stat_result, wanted: int, change: str, seen: str
+) -> Iterator[Finding]:
+    """Who else can ``change`` it, or read it, for what that is: ``seen``; empty for nothing."""
     if status.st_uid != 0:
         yield _finding(
             Severity.FAILURE,
-            "store-owner",
-            directory,
-            f"belongs to user id {status.st_uid}, who can replace credentials, not to root",
-            command("chown", "root:root", directory),
-            _Repair(directory, owner=True),
+            f"{what}-owner",
+            path,
+            f"belongs to user id {status.st_uid}, who can {change}, not to root",
+            command("chown", "root:root", path),
+            _Repair(path, owner=True),
         )
+    mode = stat.S_IMODE(status.st_mode)
     if mode & 0o022:
-        severity, what = Severity.FAILURE, "others can replace credentials"
-    elif mode & 0o077 and not directory.startswith(_PUBLIC) and os.listdir(directory):
-        severity, what = Severity.WARNING, "others see which credentials there are"
+        severity, others = Severity.FAILURE, f"others can {change}"
+    elif mode & 0o077 and not wanted & 0o077 and seen:
+        severity, others = Severity.WARNING, seen
     else:
         return
-    wanted = 0o755 if directory.startswith(_PUBLIC) else 0o700
     yield _finding(
         severity,
-        "store-mode",
-        directory,
-        f"has mode {mode:04o}: {what}",
-        command("chmod", f"{wanted:04o}", directory),
-        _Repair(directory, mode=wanted),
+        f"{what}-mode",
+        path,
+        f"has mode {mode:04o}: {others}",
+        command("chmod", f"{wanted:04o}", path),
+        _Repair(path, mode=wanted),
     )
 
 
@@ -110,8 +113,9 @@ def _leftovers() -> Iterator[Finding]:
     Ours are known by their names; any other with systemd's prefix of unfinished files may be
     somebody's who is still writing.
     """
-    descriptor = _open(store.WRITTEN)
-    if descriptor is None:
+    try:
+        descriptor = os.open(store.WRITTEN, _DIRECTORY)
+    except OSError:
         return
     try:
         if not _unfinished(descriptor):  # stopped with the lock, this would hold others up
@@ -148,31 +152,8 @@ def file_findings(place: Sealed) -> Iterator[Finding]:
     if not stat.S_ISREG(status.st_mode):
         yield _kind(path, status)
         return
-    mode = stat.S_IMODE(status.st_mode)
-    if status.st_uid != 0:
-        yield _finding(
-            Severity.FAILURE,
-            "file-owner",
-            path,
-            f"belongs to user id {status.st_uid}, who can change it, not to root",
-            command("chown", "root:root", path),
-            _Repair(path, owner=True),
-        )
-    if mode & 0o022:
-        severity, what = Severity.FAILURE, "others can change it"
-    elif mode & 0o077 and not path.startswith(_PUBLIC):
-        severity, what = Severity.WARNING, "others can read it"
-    else:
-        return
     wanted = 0o644 if path.startswith(_PUBLIC) else 0o600
-    yield _finding(
-        severity,
-        "file-mode",
-        path,
-        f"has mode {mode:04o}: {what}",
-        command("chmod", f"{wanted:04o}", path),
-        _Repair(path, mode=wanted),
-    )
+    yield from _access("file", path, status, wanted, "change it", "others can read it")
 
 
 def _sub_directory(path: str, status: os.stat_result) -> Iterator[Finding]:
@@ -214,14 +195,3 @@ class _Repair:
                 os.fchmod(descriptor, self._mode)
         finally:
             os.close(descriptor)
-
-
-def _finding(
-    severity: Severity,
-    rule: str,
-    subject: str,
-    evidence: str,
-    fix: str,
-    repair: Callable[[], None] | None = None,
-) -> Finding:
-    return Finding(severity, Area.STORE, rule, subject, evidence, fix, repair)

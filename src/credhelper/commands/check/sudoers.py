@@ -14,6 +14,7 @@ import pwd
 import re
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.check import sudo, sudoers_attempts, sudoers_commands
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from credhelper.commands.check.sudo import Entry, Listing
 
+_finding: Final = partial(Finding, Area.SUDOERS)
 _MAIN: Final = "/etc/sudoers"
 _NAMED: Final = 4  # people in one line
 _MOST_ACCOUNTS: Final = 3000  # a directory service may know a whole company
@@ -292,7 +294,3 @@ def _mentions(file: str) -> bool:
 
 def _edit(file: str) -> str:
     return f"sudo visudo -f {shlex.quote(file)}"
-
-
-def _finding(severity: Severity, rule: str, subject: str, evidence: str, fix: str) -> Finding:
-    return Finding(severity, Area.SUDOERS, rule, subject, evidence, fix)

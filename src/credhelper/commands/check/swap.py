@@ -28,8 +28,8 @@ def findings() -> Iterator[Finding]:
         path = _unescaped(line.split()[0])
         if not is_encrypted(path):
             yield Finding(
-                Severity.WARNING,
                 Area.MACHINE,
+                Severity.WARNING,
                 "swap",
                 path,
                 "is swap on a disk that is not encrypted: values of running scripts may get there. "
