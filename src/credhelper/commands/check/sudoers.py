@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.check import sudo, sudoers_attempts, sudoers_commands
-from credhelper.commands.check.finding import Area, Finding, Severity, look
+from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.check.sudoers_commands import Judged
 from credhelper.commands.check.sudoers_scripts import Fault
 from credhelper.commands.sudoers import MANAGER, RUNNER
@@ -46,21 +46,6 @@ class Report:
     reaches: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Group:
-    """People of whom sudo lists the same."""
-
-    people: tuple[str, ...]
-    listing: Listing
-
-    @property
-    def shown(self) -> str:
-        """Who they are, for people."""
-        more = len(self.people) - _NAMED
-        listed = ", ".join(self.people[:_NAMED])
-        return f"{listed} and {more} more" if more > 0 else listed
-
-
 def report() -> Report:
     """Asks sudo about everybody. Empty where there is no sudo."""
     if not sudo.is_there() or not os.path.exists(_MAIN):
@@ -76,7 +61,7 @@ def report() -> Report:
     groups: dict[Listing, list[str]] = {}
     for person, listing in sudo.listings(people).items():
         groups.setdefault(listing, []).append(person)
-    judged = [_Judging(_Group(tuple(who), listing), files) for listing, who in groups.items()]
+    judged = [_Judging(people, listing, files) for listing, people in groups.items()]
     scripts = {script for one in judged for script in one.scripts}
     for one in judged:
         one.ask(scripts)
@@ -138,27 +123,35 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 
 class _Judging:
-    """What one group of people can reach, and what is wrong with that."""
+    """What people of whom sudo lists the same can reach, and what is wrong with that."""
 
-    def __init__(self, group: _Group, files: list[str]) -> None:
-        self._group = group
+    def __init__(self, people: list[str], listing: Listing, files: list[str]) -> None:
+        self._people = people
+        self._listing = listing
         self._files = files
-        listing = group.listing
         self._loose = bool(_LOOSE.search(listing.defaults)) or any(map(_loose, listing.bound))
         texts = (listing.defaults, *listing.bound)
         self._keeps = any(map(_KEEPS.search, texts))
         self._no_password = any(map(_NO_PASSWORD.search, texts))
-        self._judged = [(entry, self._judge(entry)) for entry in listing.entries if _as_root(entry)]
+        self._judged = [
+            (entry, sudoers_commands.judge(entry.command, password=self._password(entry)))
+            for entry in listing.entries
+            if _as_root(entry)
+        ]
         self._others = [entry for entry in listing.entries if not _as_root(entry)]
         self._is_root = ""
+
+    @property
+    def _shown(self) -> str:
+        """Who they are, for people."""
+        more = len(self._people) - _NAMED
+        listed = ", ".join(self._people[:_NAMED])
+        return f"{listed} and {more} more" if more > 0 else listed
 
     @property
     def scripts(self) -> set[str]:
         """The scripts that their commands name."""
         return {judged.script for _, judged in self._judged if judged.script}
-
-    def _judge(self, entry: Entry) -> Judged:
-        return sudoers_commands.judge(entry.command, password=self._password(entry))
 
     def _password(self, entry: Entry) -> bool:
         if "!authenticate" in entry.options:
@@ -173,7 +166,7 @@ class _Judging:
         if path := sudoers_attempts.edits(entries, scripts):
             self._is_root = f"sudoedit {path}"
             return
-        person = self._group.people[0]
+        person = self._people[0]
         for argv in sudoers_attempts.attempts(person, entries, scripts):
             if sudo.allows(person, *argv):
                 self._is_root = shlex.join(["sudo", *argv])
@@ -181,8 +174,8 @@ class _Judging:
 
     def findings(self) -> Iterator[Finding]:
         """All that is wrong."""
-        if self._group.listing.odd:
-            said = self._group.listing.odd
+        if self._listing.odd:
+            said = self._listing.odd
             if "unknown user" not in said:
                 evidence = f"sudo does not tell what they may do: {said}"
                 yield self._finding(Fault(Severity.WARNING, "sudo-unasked", evidence), "")
@@ -191,7 +184,8 @@ class _Judging:
         if self._is_root:
             severity = Severity.FAILURE if free else Severity.NOTE
             evidence = f"sudo lets them type: {self._is_root}"
-            yield self._finding(Fault(severity, "sudo-allows", evidence), self._open_file())
+            file = next((entry.file for entry, judged in self._judged if judged.open), "")
+            yield self._finding(Fault(severity, "sudo-allows", evidence), file)
         for entry, judged in self._judged:
             for fault in (*judged.faults, *self._around(entry), *self._not_judged(entry, judged)):
                 yield self._finding(fault, entry.file)
@@ -206,7 +200,7 @@ class _Judging:
         elif self._loose and ("!setenv" not in entry.options or self._keeps):
             evidence = "Defaults let their environment through, LD_PRELOAD with it: they are root"
             yield Fault(Severity.FAILURE, "sudo-environment", evidence)
-        if entry.chroot or "runchroot=" in self._group.listing.defaults:
+        if entry.chroot or "runchroot=" in self._listing.defaults:
             evidence = "CHROOT puts another program at the runner's path"
             yield Fault(Severity.FAILURE, "sudo-chroot", evidence)
 
@@ -220,15 +214,13 @@ class _Judging:
             evidence = f"also runs as root, and is not judged: {entry.command}"
             yield Fault(Severity.NOTE, "sudo-other", evidence)
 
-    def _open_file(self) -> str:
-        return next((entry.file for entry, judged in self._judged if judged.open), "")
-
     def _finding(self, fault: Fault, file: str) -> Finding:
-        if not os.path.exists(file):
+        if not file.startswith("/") or not os.path.exists(file):  # LDAP's and SSSD's have none
             file = self._file_of_ours()
-        fix = fault.fix or (_edit(file) if file.startswith("/") else look(_MAIN))
-        subject = f"{file}: {self._group.shown}" if file else self._group.shown
-        return _finding(fault.severity, fault.rule, subject, fault.evidence, fix)
+        subject = f"{file}: {self._shown}"
+        return _finding(
+            fault.severity, fault.rule, subject, fault.evidence, fault.fix or _edit(file)
+        )
 
     def _file_of_ours(self) -> str:
         """Where sudo does not tell: the one file that speaks of credhelper, if it is one."""
@@ -253,7 +245,7 @@ class _Judging:
             what = next((one for one in reached if one.startswith("root")), "")
             what = what or "; ".join(dict.fromkeys(reached))
         if what:
-            yield f"{self._group.shown}: {what}"
+            yield f"{self._shown}: {what}"
 
 
 def _as_root(entry: Entry) -> bool:
