@@ -53,7 +53,6 @@ def findings(
         errors={"a": error} if error else {},
         expiring=frozenset("a" if expiring else ""),
         nameless=frozenset(),
-        untried=frozenset(),
         tpm2_seconds=tpm2_seconds,
     )
     found = credentials.findings(
@@ -132,7 +131,7 @@ def test_what_a_newer_systemd_sealed_opens_again_after_an_update() -> None:
 def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
     error = DamagedCredential("is damaged")
     there = [place(directory="/usr/lib/credstore.encrypted")]
-    unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset(), frozenset())
+    unsealed = credentials.Unsealed({}, {"a": error}, frozenset(), frozenset())
     (finding,) = credentials.findings(
         there, unsealed, max_age_days=None, tpm2_there=False, systemd=257
     )
@@ -141,7 +140,6 @@ def test_what_is_of_a_package_is_hidden_by_a_new_one() -> None:
 
 def test_a_host_key_that_would_be_deleted_is_not_used() -> None:
     unsealed = credentials.unseal([place()], allow_null=False, host_key_usable=False)
-    assert unsealed.untried == {"a"}
     assert not unsealed.errors
     assert not unsealed.values
 

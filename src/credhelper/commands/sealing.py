@@ -122,22 +122,14 @@ def unseal_many(
     return unsealing.results(progress)
 
 
-def nameless(
-    blobs: Mapping[str, bytes],
-    *,
-    allow_null: bool = False,
-    tpm2_device: str = "",
-    progress: Callable[[int, int], None] | None = None,
-) -> set[str]:
+def nameless(blobs: Mapping[str, bytes], *, allow_null: bool) -> set[str]:
     """Those of ``blobs`` (by file name) that have no embedded name: they unseal under any.
 
     Whoever may write the store could put one in another's place. Each is unsealed under a name
     that no other has.
     """
-    unsealing = Unsealing(
-        blobs, allow_null=allow_null, tpm2_device=tpm2_device, under=os.urandom(16).hex()
-    )
-    return {name for name, value in unsealing.results(progress).items() if isinstance(value, bytes)}
+    unsealed = Unsealing(blobs, allow_null=allow_null, under=os.urandom(16).hex()).results()
+    return {name for name, value in unsealed.items() if isinstance(value, bytes)}
 
 
 def has_tpm2() -> str:

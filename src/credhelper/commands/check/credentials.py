@@ -36,7 +36,7 @@ _NOTICED_SECONDS: Final = 1.0
 
 @dataclass(frozen=True)
 class Unsealed:
-    """What came of unsealing: the values, the errors, and what was not tried. By name.
+    """What came of unsealing: the values and the errors, by name. In neither is what was not tried.
 
     ``tpm2_seconds`` is about what those took that need a TPM2.
     """
@@ -45,7 +45,6 @@ class Unsealed:
     errors: dict[str, CredentialError]
     expiring: frozenset[str]
     nameless: frozenset[str]
-    untried: frozenset[str]
     tpm2_seconds: float = 0.0
 
 
@@ -53,22 +52,26 @@ def unseal(
     places: Sequence[Sealed],
     *,
     allow_null: bool,
-    host_key_usable: bool,
+    host_key_usable: bool = True,
+    valid_at: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Unsealed:
-    """Unseals all that can be; with a host key that systemd would delete, none bound to it."""
+    """Unseals all that can be; with a host key that systemd would delete, none bound to it.
+
+    What is not valid any more at ``valid_at`` (systemd.time(7), soon by default) is ``expiring``.
+    """
     blobs = {place.name: place.blob for place in places if place.blob}
-    untried = set()
     if not host_key_usable:
-        untried = {name for name in blobs if _needs(blobs[name], tpm2=False)}
-    tried = {name: blob for name, blob in blobs.items() if name not in untried}
+        blobs = {name: blob for name, blob in blobs.items() if not _needs(blob, tpm2=False)}
     # most expire never: valid in two weeks is valid now, and one unsealing tells both
     soon = f"@{int(time.time()) + SOON_DAYS * _DAY_SECONDS}"
     started = time.monotonic()
-    results = sealing.unseal_many(tried, allow_null=allow_null, timestamp=soon, progress=progress)
+    results = sealing.unseal_many(
+        blobs, allow_null=allow_null, timestamp=valid_at or soon, progress=progress
+    )
     took = time.monotonic() - started  # the TPM's own line: the others run beside it
     again = {name: blobs[name] for name, r in results.items() if isinstance(r, CredentialExpired)}
-    now = sealing.unseal_many(again, allow_null=allow_null) if again else {}
+    now = sealing.unseal_many(again, allow_null=allow_null)
     results |= now
     values = {name: r for name, r in results.items() if isinstance(r, bytes)}
     opened = {name: blobs[name] for name in values}
@@ -76,8 +79,7 @@ def unseal(
         values=values,
         errors={name: r for name, r in results.items() if isinstance(r, CredentialError)},
         expiring=frozenset(name for name, r in now.items() if isinstance(r, bytes)),
-        nameless=frozenset(sealing.nameless(opened, allow_null=allow_null) if opened else ()),
-        untried=frozenset(untried),
+        nameless=frozenset(sealing.nameless(opened, allow_null=allow_null)),
         tpm2_seconds=took if any(_needs(blob, tpm2=True) for blob in opened.values()) else 0.0,
     )
 

@@ -157,12 +157,8 @@ def _with_same_value(items: tuple[Item, ...], there: Mapping[str, bytes], bound:
 
     Raises the error of one that may unseal yet, and whose value is not known.
     """
-    values = (
-        sealing.unseal_many(
-            there, tpm2_device=bound.tpm2_device, tpm2_signature=bound.tpm2_signature
-        )
-        if there
-        else {}
+    values = sealing.unseal_many(
+        there, tpm2_device=bound.tpm2_device, tpm2_signature=bound.tpm2_signature
     )
     for result in values.values():
         if isinstance(result, _PASSING) or (

@@ -8,9 +8,9 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from credhelper.commands import descriptions, expiry, inventory, messages, records, retired, sealing
+from credhelper.commands import descriptions, expiry, inventory, messages, records, retired
 from credhelper.commands import grants as granted
-from credhelper.commands.check import grants
+from credhelper.commands.check import credentials, grants
 from credhelper.commands.cli import terminal
 from credhelper.errors import CredentialError, CredentialExpired, DecryptionFailed
 from credhelper.name import quoted
@@ -87,24 +87,18 @@ def _verified(
     entries: list[Sealed], *, allow_null: bool
 ) -> tuple[dict[str, CredentialError], dict[str, int]]:
     """Why some do not unseal, and the last second of those that expire."""
-    blobs = {entry.name: entry.blob for entry in entries if entry.blob}
-    far = expiry.far()  # valid then: never expires
-    results = sealing.unseal_many(
-        blobs, allow_null=allow_null, timestamp=far, progress=messages.progress("unsealing")
+    progress = messages.progress("unsealing")
+    unsealed = credentials.unseal(
+        entries, allow_null=allow_null, valid_at=expiry.far(), progress=progress
     )
+    failures = dict(unsealed.errors)
+    expired = {name for name, error in failures.items() if isinstance(error, CredentialExpired)}
     ends = {
-        name: expiry.last_valid_second(name, blobs[name], allow_null=allow_null)
-        for name, result in results.items()
-        if isinstance(result, CredentialExpired)
+        entry.name: expiry.last_valid_second(entry.name, entry.blob, allow_null=allow_null)
+        for entry in entries
+        if entry.name in unsealed.expiring | expired
     }
-    now = sealing.unseal_many({name: blobs[name] for name in ends}, allow_null=allow_null)
-    failures = {
-        name: result
-        for name, result in (results | now).items()
-        if isinstance(result, CredentialError)
-    }
-    opened = {name: blob for name, blob in blobs.items() if name not in failures}
-    for name in sorted(sealing.nameless(opened, allow_null=allow_null) if opened else ()):
+    for name in sorted(unsealed.nameless):
         messages.warn(
             f"credential {name} has no embedded name, and unseals in the place of any other",
             f"sudo credhelper reseal {quoted(name)}",
