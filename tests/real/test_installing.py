@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from credhelper import errors
-from credhelper.commands import installing, inventory, sealing
+from credhelper.commands import directory, installing, inventory, sealing
 from tests.real import namespace
 from tests.real.conftest import STORE, Runs
 
@@ -202,7 +202,7 @@ def test_a_sweep_of_no_store_and_of_an_unsafe_one_is_quiet() -> None:
     installing.sweep()
     STORE.mkdir(0o777)
     STORE.chmod(0o777)
-    leftover = STORE / f"{installing.LEFTOVER_PREFIX}1"
+    leftover = STORE / f"{directory.LEFTOVER_PREFIX}1"
     leftover.touch()
     installing.sweep()
     assert leftover.exists()

@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from credhelper import store
-from credhelper.commands.directory import (
-    LEFTOVER_PREFIX,
-    Change,
-    NameTaken,
-    opened,
-    sweep_path,
-    sync,
-)
+from credhelper.commands.directory import Change, NameTaken, opened, sweep_path, sync
 from credhelper.errors import CredentialExists, CredentialNotFound, StoreFailed
 from credhelper.name import quoted
 
@@ -26,43 +19,7 @@ if TYPE_CHECKING:
 
     from credhelper.commands.directory import Directory
 
-__all__ = [
-    "LEFTOVER_PREFIX",
-    "already_there",
-    "install",
-    "install_many",
-    "locked",
-    "make_durable",
-    "remove",
-    "sweep",
-]
-
 _MODE: Final = 0o600
-
-
-def install(
-    name: str,
-    blob: bytes,
-    verify: Callable[[bytes], None],
-    *,
-    replace: bool = False,
-    modified_ns: int | None = None,
-    change: Change | None = None,
-) -> None:
-    """Puts ``blob`` into the store as ``name``, root:root 0600, whole or not at all.
-
-    ``verify`` gets the bytes as they were read back from the disk and raises where they do not
-    unseal to what was meant; nothing has changed then. ``modified_ns`` is the file's time, now
-    by default. Raises :class:`CredentialExists` without, :class:`CredentialNotFound` with
-    ``replace``, and :class:`UnsafeStore`, :class:`StoreFailed`.
-    """
-    install_many(
-        {name: blob},
-        lambda read: verify(read[name]),
-        (name,) if replace else (),
-        modified_ns={} if modified_ns is None else {name: modified_ns},
-        change=change,
-    )
 
 
 def install_many(
@@ -73,12 +30,15 @@ def install_many(
     modified_ns: Mapping[str, int] | None = None,
     change: Change | None = None,
 ) -> None:
-    """Puts all of ``blobs`` (by name) into the store, or none: as :func:`install` does each.
+    """Puts all of ``blobs`` (by name) into the store, root:root 0600, or none.
 
-    Those in ``replaced`` have to be there, the others must not. What fails undoes what it did;
-    a crash in between leaves the first of them new and the others old, each of them whole.
+    ``verify`` gets the bytes as they were read back from the disk and raises where they do not
+    unseal to what was meant; nothing has changed then. ``modified_ns`` are the files' times, now
+    by default. Those in ``replaced`` have to be there, the others must not. What fails undoes what
+    it did; a crash in between leaves the first of them new and the others old, each of them whole.
     ``change`` tells how long to wait for others, and has signals wait from the first name on, to
-    the end of its context.
+    the end of its context. Raises :class:`CredentialExists`, :class:`CredentialNotFound`,
+    :class:`UnsafeStore`, :class:`StoreFailed`.
     """
     with locked(change) as directory:
         for name in blobs:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from credhelper import store
 from credhelper.commands import installing, inventory, trust
 from credhelper.commands.check.finding import Area, Finding, Severity, command, look
+from credhelper.commands.directory import LEFTOVER_PREFIX
 from credhelper.errors import StoreFailed
 from credhelper.store import Sealed
 
@@ -128,7 +129,7 @@ def _leftovers() -> Iterator[Finding]:
         os.close(descriptor)
     for name in names:
         path = f"{store.WRITTEN}/{name}"
-        ours = name.startswith(installing.LEFTOVER_PREFIX)
+        ours = name.startswith(LEFTOVER_PREFIX)
         yield _finding(
             Severity.WARNING,
             "leftover",

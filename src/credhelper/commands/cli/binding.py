@@ -77,11 +77,6 @@ class Bound:
             not_after=self.not_after,
         )
 
-    def unseal(self, name: str, blob: bytes) -> bytes:
-        """The value in ``blob``, to verify what was sealed so."""
-        allow_null = self.with_key == "null"
-        return sealing.unseal(name, blob, allow_null=allow_null, **self.tpm2)
-
     def like(self, blob: bytes) -> Bound:
         """The same, with what is not said taken from the sealed credential ``blob``."""
         bound = self

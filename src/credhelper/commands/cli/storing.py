@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """A value to be stored, and how; ``operation`` is what is recorded of it.
+    """A value to be stored, and how; ``operation`` is what is recorded of it, empty for nothing.
 
     What ``replaces`` another has to be there; ``expected`` is what it has to be still, where that
     matters, and ``retired`` what is kept of it for leaks. ``modified_ns`` is the file's time, None
@@ -62,7 +62,10 @@ def put(items: Sequence[Item], change: Change | None = None) -> dict[str, bytes]
             if isinstance(value, CredentialError):
                 raise value
             if value != item.secret:
-                raise another_value(item.name)
+                raise EncryptionFailed(
+                    f"credential {item.name} does not unseal to the value that was given",
+                    "nothing has changed; look at the disk and the TPM, then try again",
+                )
 
     with retired.kept({item.name: item.retired for item in items if item.retired}):
         installing.install_many(
@@ -72,14 +75,6 @@ def put(items: Sequence[Item], change: Change | None = None) -> dict[str, bytes]
             modified_ns={i.name: i.modified_ns for i in items if i.modified_ns is not None},
             change=change,
         )
-    for operation in sorted({item.operation for item in items}):
+    for operation in sorted({item.operation for item in items} - {""}):
         audit.store_changed(operation, [i.name for i in items if i.operation == operation])
     return blobs
-
-
-def another_value(name: str) -> EncryptionFailed:
-    """The error where what the disk gave back is not what was sealed."""
-    return EncryptionFailed(
-        f"credential {name} does not unseal to the value that was given",
-        "nothing has changed; look at the disk and the TPM, then try again",
-    )
