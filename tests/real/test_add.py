@@ -474,7 +474,7 @@ def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(
         terminal.expect("Value of k")
         terminal.send(Hidden("sk-12"))
         os.kill(pid, number)
-        assert terminal.wait() == 130
+        assert terminal.wait() == 128 + number
         assert termios.tcgetattr(terminal.master) == before
         assert b"credhelper: error: interrupted" in terminal.shown
 

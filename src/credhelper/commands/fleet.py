@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from credhelper.errors import InvalidValue
@@ -34,10 +34,6 @@ class Row:
     expires: str = ""
     last_used: str = ""
     findings: tuple[str, ...] = ()
-
-    def as_data(self) -> dict[str, Any]:
-        """The row as JSON shows it."""
-        return asdict(self)
 
 
 def read(text: bytes) -> dict[str, Any]:
@@ -100,8 +96,3 @@ def _unique(texts: Iterable[str]) -> list[str]:
         if not any(text in other for other in kept):
             kept.append(text)
     return kept
-
-
-def now() -> datetime:
-    """The present, to count ages from."""
-    return datetime.now(UTC)

@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import messages
 from credhelper.commands.check.finding import Area, Finding, Severity
 from credhelper.commands.cli import terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    _Write = Callable[..., None]
+    from collections.abc import Sequence
 
 # yellow, green and cyan are hard to read on a light background
 _STYLES: Final = {Severity.FAILURE: "bold red", Severity.WARNING: "magenta", Severity.NOTE: "blue"}
@@ -36,22 +31,22 @@ def as_data(
 
 def show(facts: Sequence[str], findings: Sequence[Finding], fixed: Sequence[Finding]) -> None:
     """Prints the report: dressed and folded on a terminal, a line a sentence in a pipe."""
-    write = _dressed() if sys.stdout.isatty() else _plain
+    write = terminal.writer()
     for fact in facts:
         write(fact, "dim", "")
     for finding in fixed:
         write(f"fixed [{finding.rule}] {finding.subject}", "bold", _INDENT)
     if facts or fixed:
-        write("", "", "")
+        write("")
     for area, group in groupby(findings, key=lambda finding: finding.area):
         write(area.value, "bold", "")
         for finding in group:
             _show(finding, write)
-        write("", "", "")
+        write("")
     write(_summary(findings), "bold", "")
 
 
-def _show(finding: Finding, write: _Write) -> None:
+def _show(finding: Finding, write: terminal.Writes) -> None:
     head = f"  {finding.severity.value} [{finding.rule}] "
     join = " " if finding.area is not Area.SCRIPTS and finding.area is not Area.SUDOERS else ": "
     text = f"{head}{finding.subject}{join}{finding.evidence}"
@@ -63,7 +58,7 @@ def _summary(findings: Sequence[Finding]) -> str:
     if not findings:
         return "no problems found"
     counts = [(severity.value, _count(findings, severity)) for severity in Severity]
-    return ", ".join(f"{n} {word}{'s' if n != 1 else ''}" for word, n in counts if n)
+    return ", ".join(terminal.counted(n, word) for word, n in counts if n)
 
 
 def _count(findings: Sequence[Finding], severity: Severity) -> int:
@@ -79,29 +74,3 @@ def _as_data(finding: Finding) -> dict[str, str]:
         "evidence": finding.evidence,
         "fix": finding.fix,
     }
-
-
-def _plain(text: str, _style: str, _hang: str | None, _styled: int = 0) -> None:
-    messages.say(messages.one_line(text))
-
-
-def _dressed() -> _Write:
-    """Writes styled, folded text; ``hang`` is what folded lines begin with, None not to fold."""
-    from rich.text import Text
-
-    console = terminal.console()
-
-    def write(text: str, style: str, hang: str | None, styled: int = 0) -> None:
-        line = messages.one_line(text)
-        folded = [line]
-        if hang is not None:  # else a command: to be copied in one piece
-            folded = textwrap.wrap(
-                line, console.width, subsequent_indent=hang, break_on_hyphens=False
-            )
-        for number, part in enumerate(folded or [""]):
-            dressed = Text(part)
-            if not (styled and number):
-                dressed.stylize(style, 0, styled or len(part))
-            console.print(dressed, soft_wrap=True)
-
-    return write

@@ -16,7 +16,6 @@ from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue,
 if TYPE_CHECKING:
     import argparse
 
-    from credhelper.commands.cli.leaks_report import Line
     from credhelper.commands.leaks.findings import Report
     from credhelper.commands.leaks.matching import Matcher
 
@@ -156,7 +155,7 @@ def _forget(name: str) -> int:
         raise CredentialNotFound(
             f"no replaced value of {name} is kept", "to see them all: sudo credhelper list"
         )
-    messages.say(f"dropped {count} replaced {'value' if count == 1 else 'values'} of {name}")
+    messages.say(f"dropped {terminal.counted(count, 'replaced value')} of {name}")
     return 0
 
 
@@ -169,7 +168,9 @@ def _show(
         unsealed = [{"credential": name, "problem": e.problem} for name, e in failures.items()]
         terminal.print_json("leaks", {**report.as_data(), "not_unsealed": unsealed})
     else:
-        _print(as_lines(report, steps=not arguments.rewrite))
+        write = terminal.writer()
+        for line in as_lines(report, steps=not arguments.rewrite):
+            write(line.text, line.style)
         messages.say(summary(report, complete=not (report.problems or failures)))
     for failure in failures.values():
         messages.error(f"not searched for: {failure.problem}", failure.hint)
@@ -200,19 +201,6 @@ def _leave_out(report: Report, baseline: dict[str, object], path: str) -> None:
         report.leave_out(baseline)
     except (KeyError, TypeError, ValueError):
         raise InvalidValue(f"{path} is not the output of leaks --json", _BASELINE) from None
-
-
-def _print(lines: list[Line]) -> None:
-    """Plain in a pipe, dressed on a terminal; never broken, for commands are copied from here."""
-    if not sys.stdout.isatty():
-        for line in lines:
-            messages.say(messages.one_line(line.text))
-        return
-    from rich.text import Text
-
-    console = terminal.console()
-    for line in lines:
-        console.print(Text(messages.one_line(line.text), style=line.style), soft_wrap=True)
 
 
 class _Watch:

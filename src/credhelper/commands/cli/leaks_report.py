@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from credhelper.commands.cli.terminal import counted
 from credhelper.commands.leaks import advice
 from credhelper.commands.leaks.advice import command
 from credhelper.commands.leaks.findings import Place
@@ -32,7 +33,7 @@ def as_lines(report: Report, *, steps: bool = True) -> list[Line]:
     lines = []
     for credential in sorted({hit.credential for hit in report.hits}):
         places = _grouped([hit for hit in report.hits if hit.credential == credential])
-        count = _count(len(places), "place")
+        count = counted(len(places), "place")
         lines.append(Line(f"{credential} was found in {count}:", "bold red"))
         for versions in places:
             lines += _place(versions)
@@ -42,13 +43,13 @@ def as_lines(report: Report, *, steps: bool = True) -> list[Line]:
 
 def summary(report: Report, *, complete: bool) -> str:
     """How much was searched, on one line."""
-    searched = f"{_count(report.files, 'file')} and {_count(report.objects, 'object')} of "
-    searched += _count(report.repositories, "repository", "repositories")
+    searched = f"{counted(report.files, 'file')} and {counted(report.objects, 'object')} of "
+    searched += counted(report.repositories, "repository", "repositories")
     if report.hits:
-        outcome = _count(len({hit.credential for hit in report.hits}), "credential") + " found"
+        outcome = counted(len({hit.credential for hit in report.hits}), "credential") + " found"
     else:
         outcome = "clean" if complete else "nothing found, but not everything was searched"
-    known = f" ({_count(report.known, 'finding')} of the baseline)" if report.known else ""
+    known = f" ({counted(report.known, 'finding')} of the baseline)" if report.known else ""
     return f"searched {searched}: {outcome}{known}"
 
 
@@ -135,7 +136,3 @@ def _steps(report: Report) -> list[Line]:
 
 def _command(words: Sequence[str]) -> Line:
     return Line("     " + " ".join(map(quote, words)), "cyan")
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

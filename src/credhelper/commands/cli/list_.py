@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         for line in grants.facts():
             messages.say(messages.one_line(line))
         if replaced := sum(retired.count().values()):
-            values = "value" if replaced == 1 else "values"
+            values = terminal.counted(replaced, "replaced value")
             messages.note(
-                f"{replaced} replaced {values} kept sealed for leaks to search for",
+                f"{values} kept sealed for leaks to search for",
                 "when they are found nowhere any more: sudo credhelper leaks --forget NAME",
             )
     else:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import termios
 from typing import TYPE_CHECKING, Final, Self
 
 from credhelper.commands import messages
+from credhelper.commands.cli.terminal import counted
 from credhelper.errors import InvalidValue, SystemdMissing
 from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
 ASK_PASSWORD: Final = "/usr/bin/systemd-ask-password"  # noqa: S105 # a program's path
 _TYPED_MAXIMUM: Final = 2047  # systemd-ask-password drops what a longer line has more
 _PASTE_SECONDS: Final = 0.1  # within this, what is pasted has arrived, and nobody has typed
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _END_OF_TEXT: Final = 0x04  # Control-D
 _ERASE: Final = 0x7F
 _SEVERAL_LINES: Final = (
@@ -79,7 +78,7 @@ def typed_lines(name: str) -> bytes:
                 )
     del value[end:]
     lines = value.count(b"\n") + bool(value and not value.endswith(b"\n"))
-    messages.note(f"read {lines} line{'' if lines == 1 else 's'}")
+    messages.note(f"read {counted(lines, 'line')}")
     return bytes(value)
 
 
@@ -102,13 +101,9 @@ def _ask(question: str) -> bytes:
 
 
 class _Hidden:
-    """A terminal that neither shows nor edits what is typed, and drops it in the end.
-
-    The signals that would end the process on the spot raise ``KeyboardInterrupt`` meanwhile.
-    """
+    """A terminal that neither shows nor edits what is typed, and drops it in the end."""
 
     def __enter__(self) -> Self:
-        self._handlers = {number: signal.signal(number, _interrupt) for number in _ENDING}
         self._modes = termios.tcgetattr(sys.stdin)
         hidden = termios.tcgetattr(sys.stdin)
         hidden[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON)
@@ -126,8 +121,6 @@ class _Hidden:
             termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._modes)
         except (OSError, termios.error):  # it has hung up
             pass
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
 
     def drain(self) -> bool:
         """Drops what waits to be read, and what a paste still brings; whether there was any."""
@@ -139,7 +132,3 @@ class _Hidden:
     def read(self) -> bytes:
         """What was typed, as soon as there is something; empty where the terminal is gone."""
         return os.read(sys.stdin.fileno(), 1 << 16)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands import fleet, messages
 from credhelper.commands.cli import terminal
+from credhelper.commands.cli.terminal import counted
 from credhelper.errors import InvalidValue, StoreFailed
 
 if TYPE_CHECKING:
@@ -92,12 +94,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Shows or writes the table. Needs nothing of root's."""
-    rows = fleet.rows(fleet.read(_facts(arguments.facts)), fleet.now())
+    rows = fleet.rows(fleet.read(_facts(arguments.facts)), datetime.now(UTC))
     if arguments.html:
         _write(arguments.html, page(rows))
         messages.say(f"wrote {messages.one_line(arguments.html)}: {_summary(rows)}")
     elif arguments.json:
-        terminal.print_json("report", {"rows": [row.as_data() for row in rows]})
+        terminal.print_json("report", {"rows": [asdict(row) for row in rows]})
     else:
         terminal.table(_HEADINGS, [_shown(row) for row in rows], alarming=6, figures=("DAYS OLD",))
     return 0
@@ -110,7 +112,7 @@ def page(rows: Sequence[Row]) -> str:
         f'<th scope="col"><button>{heading.capitalize()}</button></th>' for heading in _HEADINGS
     )
     return _PAGE.format(
-        hosts=_count(hosts, "host"),
+        hosts=counted(hosts, "host"),
         summary=escape(_summary(rows)),
         head=head,
         body="\n".join(_line(row) for row in rows),
@@ -147,13 +149,9 @@ def _summary(rows: Sequence[Row]) -> str:
     alarmed = {row.host for row in rows if row.findings} - silent
     credentials = sum(bool(row.credential) for row in rows)
     return (
-        f"{_count(credentials, 'credential')} on {_count(len(hosts) - len(silent), 'host')}, "
+        f"{counted(credentials, 'credential')} on {counted(len(hosts) - len(silent), 'host')}, "
         f"{len(alarmed)} with findings, {len(silent)} not reached"
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _facts(path: str) -> bytes:

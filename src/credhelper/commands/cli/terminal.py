@@ -9,6 +9,7 @@ import os
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final, cast
@@ -16,12 +17,13 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from credhelper.commands import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import Console
 
     from credhelper.commands.records import Record
 
+    Writes = Callable[..., None]
 
 _LESS: Final = "/usr/bin/less"
 _RECENT_SECONDS: Final = 300 * 86400
@@ -64,6 +66,39 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(file=cast("IO[str]", _Output()), no_color=not colourful(), highlight=False)
+
+
+def writer() -> Writes:
+    """What writes a line of text on stdout: on a terminal it is dressed in a style of rich's.
+
+    There it is folded too where ``hang`` tells what a folded line begins with; commands, which are
+    to be copied in one piece, are not. ``styled`` is how many characters the style is for, 0 for
+    all.
+    """
+    if not is_dressed():
+        return lambda text, *_: messages.say(messages.one_line(text))
+    from rich.text import Text
+
+    screen = console()
+
+    def write(text: str, style: str = "", hang: str | None = None, styled: int = 0) -> None:
+        folded = [line := messages.one_line(text)]
+        if hang is not None:
+            folded = textwrap.wrap(
+                line, screen.width, subsequent_indent=hang, break_on_hyphens=False
+            )
+        for number, part in enumerate(folded or [""]):
+            dressed = Text(part)
+            if not (styled and number):
+                dressed.stylize(style, 0, styled or len(part))
+            screen.print(dressed, soft_wrap=True)
+
+    return write
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many of what ``one`` is called: ``1 file``, ``2,000 files``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def confirmed(question: str) -> bool:
