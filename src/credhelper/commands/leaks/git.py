@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Final
 from credhelper.process import in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from credhelper.commands.leaks.repository import Repository
 
@@ -123,7 +123,7 @@ class Git:
 def git(
     repository: Repository,
     *arguments: str,
-    lines: bytes | None = None,
+    lines: Iterable[str] | None = None,
     source: int = subprocess.DEVNULL,
     index: str = "",
     gits: int = 1,
@@ -140,12 +140,12 @@ def git(
     change = owner.user != os.geteuid() or os.geteuid() == 0
     with ExitStack() as stack:
         # a pipe would have to be filled while Git answers
-        given = source if lines is None else in_memory(lines)
         if lines is not None:
-            stack.callback(os.close, given)
+            source = in_memory("".join(f"{line}\n" for line in lines).encode())
+            stack.callback(os.close, source)
         process = subprocess.Popen(
             [*_limited(gits), f"--git-dir={repository.stand_in}", *arguments],
-            stdin=given,
+            stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd="/",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -15,7 +15,7 @@ from credhelper.commands.leaks.objects import Found, Survey, contents
 from credhelper.commands.leaks.provenance import Commit, Occurrence, date_of, field_of, occurrences
 from credhelper.commands.leaks.repository import Repository
 
-TAG_HEAD = 1 << 16  # bytes of a tag object that are kept to name it
+TAG_HEAD = 1 << 16  # bytes of a tag object that tell its name
 
 
 def hits(
@@ -52,23 +52,14 @@ def _in_objects(
     """The hits, without paths and commits."""
     repository_path = matcher.shown(repository.work_tree)[0]
     for found, pieces in contents(repository, list(survey.holders), problems):
-        head: list[bytes] = []
-        tag = found.type == "tag"
-        kept = _keeping(pieces, head) if tag else pieces
-        for match in list(matcher.matches(kept)):
+        first = next(pieces, b"")
+        for match in matcher.matches(chain([first], pieces)):
             hit = _hit(match, found, repository_path)
-            yield _tagged(matcher, hit, head[0]) if tag else hit
+            yield _tagged(matcher, hit, first[:TAG_HEAD]) if found.type == "tag" else hit
     for found, pieces in contents(repository, list(survey.archives), problems):
         for match, inside in content.search(pieces, packed_only=True):
             yield replace(_hit(match, found, repository_path), inside=inside)
         problems += [f"object {found.oid}: {what}" for what in content.problems]
-
-
-def _keeping(pieces: Iterable[bytes], head: list[bytes]) -> Iterator[bytes]:
-    iterator = iter(pieces)
-    head.append(first := next(iterator, b""))
-    head[0] = head[0][:TAG_HEAD]
-    yield from chain([first], iterator)
 
 
 def _hit(match: Match, found: Found, repository: str) -> Hit:

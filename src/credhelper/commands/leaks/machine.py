@@ -69,7 +69,7 @@ AREAS: Final = (
         "remove the file, or the value from what installed the machine",
     ),
 )
-_LOCATED: Final = {"journal": "/var/log/journal"}  # below another area: searched as itself
+_JOURNAL: Final = b"/var/log/journal"  # below another area, and searched as itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def search_machine(search: Search, names: Sequence[str], since: str) -> list[Out
     since (systemd.time(7)) is for the journal, which keeps the time of everything.
     """
     outcomes = []
-    search.excluded |= {os.fsencode(path) for path in _LOCATED.values()}
+    search.excluded.add(_JOURNAL)
     special: dict[str, Callable[[], str]] = {
         "processes": lambda: _processes(search),
         "journal": lambda: _journal(search, since),

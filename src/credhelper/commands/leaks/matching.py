@@ -70,11 +70,6 @@ class Matcher:
             yield from scan.feed(chunk)
         yield from scan.end()
 
-    def texts(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """What matches in the stream, as it is spelled there."""
-        for match in self.matches(chunks):
-            yield match.text
-
     def spans(self, buffer: bytes | bytearray, packed: list[int] | None = None) -> list[Span]:
         """Where values are in buffer, in order; of overlapping ones of a credential the first.
 

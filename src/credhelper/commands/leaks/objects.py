@@ -49,8 +49,7 @@ def contents(
     """Each object with its content in pieces; the ids of those that Git cannot read to unread."""
     rest = oids
     while rest and repository.patience.left > 0:
-        lines = "".join(f"{oid}\n" for oid in rest).encode()
-        with git(repository, "cat-file", "--batch", lines=lines) as running:
+        with git(repository, "cat-file", "--batch", lines=rest) as running:
             done = 0
             for oid in rest:
                 header = running.output.readline().split()

@@ -8,6 +8,7 @@ each object is told by rev-list, which goes through a tree once; for-each-ref te
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -30,7 +31,6 @@ _T = TypeVar("_T")
 LISTED: Final = 500_000  # entries of diff-tree that any repository may have
 LISTED_FOR_ONE: Final = 20  # entries for each of its objects that a larger one may have
 CONTAINED: Final = 100  # commits that references are looked up for, one by one
-REMOTES: Final = "refs/remotes/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,9 @@ def _introduced(
     result: Paths,
 ) -> bool:
     """Adds what diff-tree tells of wanted objects, at these paths; False where that is not all."""
-    lines = "".join(f"{commit}\n" for commit in commits).encode()
     options = ("--stdin", "-r", "-t", "-c", "--root", "--raw", "-z", "--no-renames", "--no-abbrev")
-    limits = ("--", *map(_argument, paths)) if paths else ()
-    with git(repository, "diff-tree", *options, *limits, lines=lines) as running:
+    limits = ("--", *map(os.fsdecode, paths)) if paths else ()
+    with git(repository, "diff-tree", *options, *limits, lines=commits) as running:
         commit, entry, count = "", b"", 0
         for word in _words(running.output):
             if entry:
@@ -175,9 +174,8 @@ def _introduced(
 
 def _one_path_each(repository: Repository, wanted: set[str], commits: list[str]) -> set[bytes]:
     """The first path at which Git comes upon each object: it looks into a tree once."""
-    lines = "".join(f"{commit}\n" for commit in commits).encode()
     paths = set()
-    with git(repository, "rev-list", "--objects", "--stdin", lines=lines) as running:
+    with git(repository, "rev-list", "--objects", "--stdin", lines=commits) as running:
         for line in running.output:
             oid, _, path = line.rstrip(b"\n").partition(b" ")
             if path and oid.decode(errors="replace") in wanted:
@@ -191,10 +189,8 @@ def _root_trees(
     """The commits whose own tree is a wanted object: diff-tree does not list those."""
     if not wanted:
         return []
-    lines = "".join(f"{commit}\n" for commit in commits).encode()
-    with git(
-        repository, "log", "--no-walk=unsorted", "--stdin", "--format=%T %H", lines=lines
-    ) as running:
+    options = ("--no-walk=unsorted", "--stdin", "--format=%T %H")
+    with git(repository, "log", *options, lines=commits) as running:
         pairs = [line.decode(errors="replace").split() for line in running.output]
     return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2 and pair[0] in wanted]
 
@@ -246,7 +242,3 @@ def _containing(
 def _batches(items: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
     for start in range(0, len(items), size):
         yield tuple(items[start : start + size])
-
-
-def _argument(path: bytes) -> str:
-    return path.decode(errors="surrogateescape")

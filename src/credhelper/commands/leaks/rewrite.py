@@ -13,6 +13,7 @@ import pwd
 import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks import git
@@ -21,7 +22,7 @@ from credhelper.errors import CredentialError
 from credhelper.process import in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from credhelper.commands.leaks.findings import Hit
     from credhelper.commands.leaks.matching import Matcher
@@ -53,7 +54,7 @@ def planned(repository: Repository, matcher: Matcher, hits: Iterable[Hit]) -> Re
         if found.type == "blob" and b"\0" in first[:_LOOKED_AT]:
             dropped.add(found.oid)
             continue
-        texts.update(matcher.texts(_chained(first, pieces)))
+        texts.update(match.text for match in matcher.matches(chain([first], pieces)))
     work_tree = os.fsdecode(repository.work_tree)
     return Rewrite(work_tree, repository.owner, frozenset(texts), tuple(sorted(dropped)))
 
@@ -139,11 +140,6 @@ def _longest_first(texts: Iterable[bytes]) -> list[bytes]:
 
 def _escaped(text: bytes) -> bytes:
     return b"".join(b"\\x%02x" % byte for byte in text)
-
-
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _memory(content: bytes, stack: ExitStack) -> int:

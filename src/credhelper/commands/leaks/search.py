@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,6 @@ from credhelper.commands.leaks import history, staged
 from credhelper.commands.leaks.content import Content
 from credhelper.commands.leaks.findings import Hit, Place, Problem, Report, Workplace
 from credhelper.commands.leaks.git import Patience
-from credhelper.commands.leaks.histories import decoded, is_history
 from credhelper.commands.leaks.provenance import logged
 from credhelper.commands.leaks.reading import chunks, streamed
 from credhelper.commands.leaks.repository import opened
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[Report], None]
 
-HISTORY: Final = 64 << 20  # bytes of a history that are decoded
+HISTORY: Final = 64 << 20  # bytes of a shell's or client's history that are decoded
+_OCTAL: Final = re.compile(rb"\\([0-3][0-7]{2})")
+_META: Final = re.compile(rb"\x83(.)", re.DOTALL)
 _ALMOST: Final = (
     "too much is almost a value: from some place on, only values as they are were looked for"
 )
@@ -96,18 +98,13 @@ class Search:
 
     def follow(self, only_staged: bool = False) -> None:
         """Search the repositories that lie elsewhere, those that they lead to included."""
-        for pointer in self._targets():
-            self._follow(pointer, only_staged)
+        followed = set()
+        for pointer in self._pointers:  # which grows meanwhile
+            if pointer.target not in followed:
+                followed.add(pointer.target)
+                self._follow(pointer, only_staged)
         if self.matcher.effort.spent:
             self.problem(b"the rest", _ALMOST)
-
-    def _targets(self) -> Iterator[Pointer]:
-        """The pointers, each target once."""
-        seen = set()
-        for pointer in self._pointers:
-            if pointer.target not in seen:
-                seen.add(pointer.target)
-                yield pointer
 
     def _follow(self, pointer: Pointer, only_staged: bool) -> None:
         try:
@@ -172,7 +169,8 @@ class Search:
         ):
             self._add(match, place, path, inside)
         problems += self.content.problems
-        if is_history(path) and place is Place.FILE:
+        # .zsh_history, .sqlite_history, fish_history
+        if b"hist" in os.path.basename(path) and place is Place.FILE:
             self._history(path, descriptor)
         for why in dict.fromkeys(problems):
             self.problem(path, why)
@@ -183,7 +181,7 @@ class Search:
             beginning = os.pread(descriptor, HISTORY, 0)
         except OSError:
             return  # which was told already
-        for encoding, content in decoded(beginning):
+        for encoding, content in _decoded(beginning):
             for match in self.matcher.matches([content]):
                 self._add(replace(match, encoding=encoding), place=Place.FILE, path=path)
 
@@ -235,6 +233,18 @@ class Search:
         self._problems(repository, unread[:MOST_UNREAD])
         if len(unread) > MOST_UNREAD:
             self._problems(repository, [f"{len(unread) - MOST_UNREAD:,} more like these"])
+
+
+def _decoded(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """What a history reads where its program encodes it, with the name of the encoding.
+
+    zsh puts a byte 0x83 before those that it has a use for, and flips their sixth bit; libedit
+    writes blanks and others as octal numbers.
+    """
+    if b"\x83" in content:
+        yield "zsh history", _META.sub(lambda code: bytes([code[1][0] ^ 32]), content)
+    if _OCTAL.search(content):
+        yield "libedit history", _OCTAL.sub(lambda code: bytes([int(code[1], 8)]), content)
 
 
 def _identity(descriptor: int) -> tuple[int, int]:

@@ -101,8 +101,7 @@ def _careful(repository: Repository, matcher: Matcher, progress: Progress, most:
     restarts = 0
     while oids and restarts < RESTARTS and repository.patience.left > 0:
         restarts += 1
-        lines = "".join(f"{oid}\n" for oid in oids).encode()
-        with git(repository, "cat-file", "--batch", lines=lines) as running:
+        with git(repository, "cat-file", "--batch", lines=oids) as running:
             reading = Reading(running, matcher, result)
             whole = read([reading], result, progress, most)
             status = running.status() if reading.complete else 1

@@ -43,7 +43,7 @@ def zip_members(reader: Reader) -> Members:
 def _zip_content(reader: Reader, flags: int, method: int, packed: int) -> Iterator[bytes]:
     streaming = bool(flags & 8) and not packed  # the size comes after the data
     if flags & 1:
-        yield from () if streaming else _passed_over(reader, packed)
+        reader.skip(0 if streaming else packed, "zip data")
         raise Unreadable("encrypted")
     if method == 8:
         yield from compressed.deflate(reader)
@@ -53,17 +53,11 @@ def _zip_content(reader: Reader, flags: int, method: int, packed: int) -> Iterat
         content = Reader(reader.limited(packed, "zip data"))
         yield from _ZIP_METHODS[method](content)
     else:
-        yield from () if streaming else _passed_over(reader, packed)
+        reader.skip(0 if streaming else packed, "zip data")
         raise Unreadable(f"zip method {method} is not unpacked")
 
 
 _ZIP_METHODS: Final = {12: compressed.bzip2, 93: compressed.zstd, 95: compressed.xz}
-
-
-def _passed_over(reader: Reader, size: int) -> Iterator[bytes]:
-    for _ in reader.limited(size, "zip data"):
-        pass
-    return iter(())
 
 
 def _zip64(extra: bytes, both: bool) -> int:
@@ -137,8 +131,7 @@ def cpio_members(reader: Reader) -> Members:
         except ValueError:
             raise Unreadable("cpio data is damaged") from None
         name = reader.exactly(min(name_size, _NAMES), "cpio data").rstrip(b"\0")
-        for _ in reader.limited(max(0, name_size - _NAMES), "cpio data"):
-            pass
+        reader.skip(max(0, name_size - _NAMES), "cpio data")
         reader.read(-(110 + name_size) % 4)
         if name == b"TRAILER!!!":
             return
@@ -154,8 +147,7 @@ def rpm_payload(reader: Reader) -> Members:
         if head[:3] != b"\x8e\xad\xe8":
             raise Unreadable("rpm data is damaged")
         entries, size = struct.unpack(">II", head[8:])
-        for _ in reader.limited(16 * entries + size, "rpm data"):
-            pass
+        reader.skip(16 * entries + size, "rpm data")
         reader.read(-(16 + 16 * entries + size) % aligned)
     yield b"payload", reader.rest()
 

@@ -116,6 +116,11 @@ class Reader:
             left -= len(piece)
             yield piece
 
+    def skip(self, size: int, what: str) -> None:
+        """Goes over the next ``size`` bytes; raises as :meth:`limited` does."""
+        for _ in self.limited(size, what):
+            pass
+
     def rest(self) -> Iterator[bytes]:
         """What is left, in pieces."""
         while piece := self.some():
