@@ -141,7 +141,7 @@ class _Held(_io._IOBase):
         self.release()
         return super().truncate(size)
 
-    def _pass_on(self, block: bytes, *, last: bool) -> None:
+    def _pass_on(self, block: bytes, /, *, last: bool) -> None:
         raise NotImplementedError
 
 
@@ -183,9 +183,9 @@ class MaskedWriter(_Held, _io.BufferedWriter):
             super().close()
             self.closes()
 
-    def _pass_on(self, *blocks: bytes, last: bool = False) -> None:
+    def _pass_on(self, *blocks: bytes, **how: bool) -> None:
         self._blocks += blocks
-        self._masker.write(self._blocks, super().write, last=last)
+        self._masker.write(self._blocks, super().write, **how)
 
 
 class GatheringWriter(MaskedWriter):
@@ -201,7 +201,7 @@ class GatheringWriter(MaskedWriter):
         size, taken = len(block), 0
         try:
             if self._size + size > _ROOM:
-                self._pass_on()
+                self._pass_on(gathered=True, more=True)
                 self._send()
             self._blocks.append(block)
             self._size, taken = self._size + size, size
@@ -222,22 +222,22 @@ class GatheringWriter(MaskedWriter):
     def flush(self) -> None:
         """As :meth:`io.BufferedWriter.flush`; what may become a value stays back."""
         if self._blocks:  # or nothing here takes memory: Python's last flush may have none
-            self._pass_on()
+            self._pass_on(gathered=True)
         _io.BufferedWriter.flush(self)  # super() would not do if end() comes first
 
     def tell(self) -> int:
         """As :meth:`io.BufferedWriter.tell`."""
-        self._pass_on()
+        self._pass_on(gathered=True)
         return _io.BufferedWriter.tell(self)
 
     def end(self) -> None:
         """Gathers nothing any more: Python's own last flush then shows no frame of here."""
         self.__class__ = MaskedWriter  # type: ignore[assignment]
-        self._pass_on()
+        self._pass_on(gathered=True)
 
-    def _pass_on(self, *blocks: bytes, last: bool = False) -> None:
+    def _pass_on(self, *blocks: bytes, **how: bool) -> None:
         self._size = 0
-        MaskedWriter._pass_on(self, *blocks, last=last)
+        MaskedWriter._pass_on(self, *blocks, **how)
 
 
 class MaskedFile(_Held, _io.FileIO):

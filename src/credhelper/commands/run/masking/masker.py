@@ -11,6 +11,7 @@ from time import sleep
 
 from credhelper.commands.run.masking.forms import AS_THEY_ARE
 from credhelper.commands.run.masking.gaps import common
+from credhelper.commands.run.masking.openings import ENDS
 from credhelper.commands.run.masking.vocabulary import NOTHING, Vocabulary
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ _QUIET: Final = (
     0.05  # seconds without a write: then a person may be waiting for the rest of a prompt
 )
 _SHOWN: Final = 7  # bytes; more of a form is none of a prompt
+_NO_ENDS: Final = bytes(range(256)).translate(None, ENDS)
+_TAIL: Final = 64  # bytes of a block that mostly have one of the ends
 
 
 class Masker:
@@ -91,12 +94,22 @@ class Masker:
         self.write([b""], written.append, last=True)
         return b"".join(written)
 
-    def write(self, blocks: list[bytes], sink: Sink, *, last: bool = False) -> None:
+    def write(
+        self,
+        blocks: list[bytes],
+        sink: Sink,
+        *,
+        last: bool = False,
+        gathered: bool = False,
+        more: bool = False,
+    ) -> None:
         """Passes to ``sink`` what :meth:`feed`, or if ``last`` :meth:`finish`, would return.
 
         The ``blocks``, any number, are taken out of the list; so may be what a thread or a signal
         handler adds to it meanwhile, and to that list goes what such a handler writes elsewhere.
         Raises what ``sink`` raises; then its blocks count as written, as they do in :mod:`io`.
+        Of ``gathered`` ones, who wrote them was told so before: what is not sent then comes first
+        the next time. If there is ``more`` to come, a few bytes of them may stay in the list.
         """
         if is_finalizing() and not self._lock.acquire(timeout=1):
             raise RuntimeError("a thread that does not run any more is in the middle of a write")
@@ -111,11 +124,13 @@ class Masker:
             self._passing = blocks
             try:
                 self._encoding = self._ask()
-                while blocks:
-                    count = len(blocks)
+                count = _cut(blocks) if more and blocks else len(blocks)
+                while len(blocks) > more:
                     if count > 1:
                         blocks[:count] = [b"".join(blocks[:count])]
-                    self._pass(blocks, sink, last and len(blocks) == 1, gathered=count > 1)
+                    told = gathered or count > 1
+                    self._pass(blocks, sink, last and len(blocks) == 1, gathered=told)
+                    count = len(blocks)
             finally:
                 self._passing = None
             if self._terminal and self._shown < len(self._state[0]) <= _SHOWN and not self._waits:
@@ -198,6 +213,19 @@ class Masker:
             vocabulary = Vocabulary(self._values, "utf-8")
         self._vocabularies[self._encoding] = vocabulary
         return vocabulary
+
+
+def _cut(blocks: list[bytes]) -> int:
+    """Cuts the last of ``blocks`` near its end, where mostly no form goes on; how many end there.
+
+    What it was is changed at once: other threads add theirs.
+    """
+    last = len(blocks) - 1
+    block = blocks[last]
+    end = block[-_TAIL:].translate(None, _NO_ENDS)[-1:]
+    place = block.rfind(end) + 1 if end else len(block)
+    blocks[last : last + 1] = block[:place], block[place:]
+    return last + 1
 
 
 def encoding_of(name: str, stream: Callable[[], TextIOWrapper | None]) -> Callable[[], str]:

@@ -18,6 +18,7 @@ _from_bytes = int.from_bytes
 _WORD: Final = 4  # bytes
 _FEW: Final = 32  # bytes of the end, which mostly tell enough
 _TAIL: Final = 64  # bytes of the end, which mostly have one that is foreign
+ENDS: Final = b"!#$%&()*,:;<>?@[]^`{}~"  # few values have one: mostly, a form ends before it
 _OF_MOST: Final = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-./=_"  # values
 _BETWEEN: Final = gaps.SQUEEZED + MARKS  # what a form, broken or cut, has besides its own bytes
 

@@ -17,7 +17,7 @@ from credhelper.commands.run.masking.forms import (
     spelled,
     stripped,
 )
-from credhelper.commands.run.masking.openings import Gapped, Openings
+from credhelper.commands.run.masking.openings import ENDS, Gapped, Openings
 from credhelper.commands.run.masking.shortened import Shortened, has_marks
 
 TYPE_CHECKING = False
@@ -58,6 +58,7 @@ class Vocabulary:
         self._gaps = frozenset(broken)
         whole = [form for form in self._labels if form not in self._gaps]
         self._literals = Literals(whole, broken)
+        self._ends = ENDS.translate(None, b"".join(self._labels))  # of all forms
         self._openings = Openings(self._labels)
         self._gapped = Gapped(broken)
         self._shortened = Shortened(broken)
@@ -76,6 +77,8 @@ class Vocabulary:
             if following and not last:
                 return b"", (b"", following, context)
             data = data[taken:]
+        if not held and context[-1:] in self._ends:
+            context = b""  # nothing goes on after it: data need not be copied
         block = context + held + data
         ready: list[bytes] = []
         found = None if 27 in block else self._found(block)
@@ -180,6 +183,8 @@ class Vocabulary:
         One is told from the other by every eighth byte alone. Else who has a script print guesses
         learns one character after the other by what is held back.
         """
+        if text[-1:] in self._ends:
+            return len(text)
         hold = self._hold(text, done)
         for nearly, size in self._gapped.nearly(text):
             start = self._hold(nearly, done)
