@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from credhelper import store, unsealing
+from credhelper import store
 from credhelper.commands import inventory, messages, retired, sealing
+from credhelper.commands.cli import stream
 from credhelper.commands.source import Source
 from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue
 
@@ -81,12 +81,7 @@ def _day(entry: retired.Retired) -> str:
 
 def _given(source: str) -> bytes:
     """The value in a file or on standard input, without the end of a line."""
-    if source == "-":
-        data = sys.stdin.buffer.read(unsealing.MAXIMUM_VALUE_BYTES + 1)
-        if len(data) > unsealing.MAXIMUM_VALUE_BYTES:
-            raise InvalidValue("the value on standard input is too long", "1 MiB at most")
-    else:
-        data = Source(source).value
+    data = stream.standard_input() if source == "-" else Source(source).value
     if not data.rstrip(b"\r\n"):
         raise InvalidValue("the value to search for is empty", "give one line")
     return data

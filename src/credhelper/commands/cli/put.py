@@ -8,13 +8,12 @@ has to.
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, store
-from credhelper.commands import descriptions, installing, messages, sealing
+from credhelper.commands import descriptions, installing, messages, piped, sealing
 from credhelper.commands.cli import add, binding, changing, storing, terminal, value
 from credhelper.errors import (
     CredentialError,
@@ -126,7 +125,7 @@ def _read_set(arguments: argparse.Namespace) -> dict[CredentialName, bytes]:
     if arguments.from_file or arguments.delete_source:
         raise UsageError("--set reads standard input", "leave the file's options out")
     try:
-        data = json.load(sys.stdin.buffer)
+        data = json.loads(piped.read(piped.STDIN))
     except ValueError:  # its text would show what was read
         data = None
     if not isinstance(data, dict) or not all(isinstance(text, str) for text in data.values()):

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from credhelper.commands import fleet, messages
+from credhelper.commands import fleet, messages, piped
 from credhelper.commands.cli import terminal
 from credhelper.commands.cli.terminal import counted
 from credhelper.errors import InvalidValue, StoreFailed
@@ -157,7 +156,7 @@ def _summary(rows: Sequence[Row]) -> str:
 def _facts(path: str) -> bytes:
     try:
         if path == "-":
-            return sys.stdin.buffer.read()
+            return piped.read(piped.STDIN)
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
-import sys
-import time
 from typing import Final
 
+from credhelper.commands import piped
 from credhelper.errors import CredentialError, InvalidValue, UsageError
 from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 _STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_MOST: Final = MAXIMUM_VALUE_BYTES + 1  # enough to tell that it is too much
 _PATIENCE_SECONDS: Final = 60.0  # for whoever writes into a FIFO
 
 
@@ -42,7 +41,7 @@ def no_file(path: str) -> CredentialError:
 def standard_input() -> bytes:
     """All of standard input. Raises as :func:`read` does."""
     try:
-        value = sys.stdin.buffer.read(MAXIMUM_VALUE_BYTES + 1)
+        value = piped.read(piped.STDIN, _MOST)
     except OSError as error:
         raise InvalidValue(
             f"standard input cannot be read: {error.strerror}", "nothing has changed; pipe it in"
@@ -51,26 +50,18 @@ def standard_input() -> bytes:
 
 
 def _fifo(path: str) -> bytes:
-    value = bytearray()
-    end = time.monotonic() + _PATIENCE_SECONDS
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        while len(value) <= MAXIMUM_VALUE_BYTES:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
-                raise InvalidValue(
-                    "is a pipe that nobody has written to the end",
-                    "start who writes first, or pipe it in: ... | sudo credhelper ... -",
-                    path,
-                )
-            chunk = os.read(descriptor, 1 << 16)
-            if not chunk:
-                break
-            value += chunk
+        value = piped.read(descriptor, _MOST, _PATIENCE_SECONDS)
+    except TimeoutError:
+        raise InvalidValue(
+            "is a pipe that nobody has written to the end",
+            "start who writes first, or pipe it in: ... | sudo credhelper ... -",
+            path,
+        ) from None
     finally:
         os.close(descriptor)
-    return _fitting(bytes(value), path)
+    return _fitting(value, path)
 
 
 def _fitting(value: bytes, source: str) -> bytes:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from credhelper.commands import script
 from credhelper.commands.run.environment import PATH
@@ -56,7 +55,9 @@ def open_script(options: Options, owners: Collection[int]) -> Script:
             return script.Script(options.target, "", b"")
         return interpreter.module(options.target, owners)
     if options.target == "-":
-        return script.Script("-", "", sys.stdin.buffer.read(script.MAXIMUM_BYTES))
+        from credhelper.commands import piped
+
+        return script.Script("-", "", piped.read(piped.STDIN, script.MAXIMUM_BYTES))
     if os.path.isdir(options.target):
         for name in ("__main__.py", "__main__.pyc"):
             main = f"{options.target.rstrip('/')}/{name}"
