@@ -15,6 +15,7 @@ from _signal import (
     SIG_IGN,
     SIG_SETMASK,
     SIGPIPE,
+    SIGTSTP,
     getsignal,
     pthread_sigmask,
     sigtimedwait,
@@ -75,7 +76,7 @@ class Process:
                 argv,
                 environment,
                 file_actions=[(posix.POSIX_SPAWN_DUP2, end, fd) for fd, end in enumerate(theirs)],
-                setsigmask=(),
+                setsigmask=(SIGTSTP,),  # nor does Control-Z stop what a command waits for
                 setsigdef=_EVERY_SIGNAL,
             )
         except BaseException:

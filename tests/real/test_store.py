@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ import pytest
 
 from tests.real import namespace
 from tests.real.conftest import STORE, Runs, unseal
+from tests.real.running import ALICE
 
 LEFTOVER: Final = ".#credhelper-0123456789abcdef"
 
@@ -102,6 +104,44 @@ def test_a_sweep_leaves_alone_what_is_being_written(
         holder.stdin.close()
     assert credhelper("list").status == 0
     assert not (STORE / LEFTOVER).exists()
+
+
+NUMBERED = """
+import fcntl, os, sys
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])  # the first that is listed
+for number in range(100_000):
+    file = os.open(f"{sys.argv[1]}/{number}", os.O_CREAT | os.O_RDWR)
+    if os.fstat(file).st_ino == int(sys.argv[2]):
+        break
+    os.close(file)
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_who_holds_the_lock_is_none_of_those_who_cannot(
+    credhelper: Runs, sealed: Callable[..., Path], scratch: Path
+) -> None:
+    """Anybody may lock a file of the same number in another file system."""
+    sealed("my_api_key", "x")
+    namespace.mount("tmpfs", str(scratch), "tmpfs", 0, "mode=0777")
+    lock = ["/usr/bin/flock", str(STORE)]
+    pipe = subprocess.PIPE
+    numbered = [sys.executable, "-I", "-c", NUMBERED, str(scratch), str(STORE.stat().st_ino)]
+    with subprocess.Popen(
+        [*lock, "/bin/sh", "-c", "echo; read line"], stdin=pipe, stdout=pipe
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with subprocess.Popen(numbered, user=ALICE.uid, stdin=pipe, stdout=pipe) as other:
+            assert other.stdout
+            assert other.stdout.readline() == b"held\n"
+            finished = credhelper("rotate", "my_api_key", "--wait=0", input="y")
+            other.communicate(b"\n")
+        holder.communicate(b"\n")
+    namespace.unmount(str(scratch))
+    assert f"is being changed by flock (process {holder.pid})" in finished.err
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -172,6 +173,8 @@ def opened(path: str, mode: int, change: Change | None = None) -> Iterator[Direc
     :class:`NotPermitted`.
     """
     descriptor = store.open_directory(path)
+    # with Control-Z, the lock would be whose terminal it is for as long as they like
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTSTP,))
     try:
         try:
             change = change or Change()
@@ -185,6 +188,7 @@ def opened(path: str, mode: int, change: Change | None = None) -> Iterator[Direc
         yield directory
     finally:
         os.close(descriptor)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP} - before)
 
 
 def sweep_path(path: str) -> None:

@@ -60,11 +60,23 @@ def holder(descriptor: int) -> str:
                 "->" not in words
                 and words[1] == "FLOCK"
                 and (words[5] == where or words[5].rpartition(":")[2] == str(status.st_ino))
+                and _is_roots(words[4])
             ):
                 return _process(int(words[4]))
     except (OSError, ValueError, IndexError):
         pass
     return "another process"
+
+
+def _is_roots(pid: str) -> bool:
+    """Whether it is a process of root, who alone can open the directory.
+
+    Anybody may lock a file of the same number in a file system of their own.
+    """
+    try:
+        return "\nUid:\t0\t" in Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+    except OSError:
+        return False
 
 
 def _process(pid: int) -> str:

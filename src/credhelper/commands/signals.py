@@ -61,7 +61,7 @@ class Deferral:
         if not self._resume:
             while signal.sigtimedwait(set(ENDING) - before, 0):
                 pass
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(ENDING) - before)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
