@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.real.hostile import (
@@ -13,6 +15,7 @@ from tests.real.hostile import (
     both,
     shim,
 )
+from tests.real.running import ALICE
 
 pytest_plugins = ("tests.real.runner_fixtures", "tests.real.hostile_fixtures")
 
@@ -65,6 +68,23 @@ def test_descriptors(caller: str, name: str, judge: Judge) -> None:
     for path in (EVIL / "his", EVIL / "startup"):
         if path.exists():
             judge.acquit(path.read_bytes())
+
+
+@pytest.mark.parametrize("stream", ["output", "error"])
+def test_a_way_into_the_journal(
+    stream: str, judge: Judge, journal: Callable[[int], list[dict[str, str]]]
+) -> None:
+    """What root's script prints would be root's records there: of runs that never were."""
+    connected = (
+        "import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+        "s.connect('/run/systemd/journal/socket')\n"
+        f"os.dup2(s.fileno(), {('output', 'error').index(stream) + 1})"
+    )
+    finished = Attack(ALICE, before=shim(connected)).run()
+    assert both(judge, finished) == {}
+    assert finished.status == 125
+    refusal = journal(1 if stream == "output" else 2)[0]  # where the error itself goes there, too
+    assert f"standard {stream} is a socket of datagrams" in refusal["CREDHELPER_REASON"]
 
 
 LIMITS = {

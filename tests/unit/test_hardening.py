@@ -58,3 +58,28 @@ def test_without_root_it_says_what_to_type() -> None:
     assert finished.stdout == (
         b"credhelper-decrypt-run needs root (sudo credhelper-decrypt-run --no-mask x.py)\n"
     )
+
+
+UNSEEN = f"""
+{SITE}
+import errno, os, sys
+def fstat(descriptor, seen=os.fstat):
+    if descriptor < 3:  # fake: as in a FUSE file system of the caller's
+        raise PermissionError(errno.EACCES, "Permission denied")
+    return seen(descriptor)
+os.fstat = fstat
+from credhelper.commands.run import hardening, masking
+before = os.listdir("/proc/self/fd")
+hardening.open_standard_streams()
+assert os.listdir("/proc/self/fd") == before
+hardening._refuse_datagrams()
+masking.install({{"key": b"a-secret-value-1234"}})
+print("a-secret-value-1234")
+from credhelper.commands.run import relay
+print(relay._leads_nowhere(1), relay._same(1, 2))
+"""
+
+
+def test_files_that_root_may_write_to_and_not_look_at() -> None:
+    finished = subprocess.run([sys.executable, "-I", "-c", UNSEEN], capture_output=True, check=True)
+    assert finished.stdout == b"[credential key]\nFalse False\n"

@@ -8,8 +8,10 @@ sudo(8) lets all of it through. Each is set to what a login gives, before anythi
 from __future__ import annotations
 
 import _signal  # the C half: signal dresses its numbers as enums, in 3 ms
+import errno
 import os
 import resource
+import stat
 import sys
 
 from credhelper.errors import RunnerFailed
@@ -32,6 +34,7 @@ _LIMITS: Final = (
     (resource.RLIMIT_STACK, (8 << 20, _UNLIMITED)),
 )
 _TIMER_SLACK_NANOSECONDS: Final = 50_000  # what init has: how late a timer may be
+_STREAMS: Final = ("input", "output", "error")
 _given: Final[dict[int, int]] = {}  # the hard limits that the caller had
 # not to be changed at all, or ignored by Python on purpose
 _UNCHANGED: Final = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ)
@@ -47,6 +50,7 @@ def apply() -> None:
         raise RunnerFailed(
             "the runner was started without python3 -I", "call credhelper-decrypt-run itself"
         )
+    _refuse_datagrams()
     if os.geteuid() != 0:
         words = " ".join(sys.argv[1:]) or "SCRIPT"
         raise RunnerFailed(
@@ -101,6 +105,30 @@ def program_signals() -> None:
         _signal.signal(number, _signal.SIG_DFL)
 
 
+def _refuse_datagrams() -> None:
+    """Who gets a datagram of a Unix socket is told that root has sent it (unix(7)).
+
+    The journal would take what the script prints for a record of root's.
+    """
+    for descriptor in range(3):
+        try:
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+        except OSError:
+            continue
+        from _socket import AF_UNIX, SOCK_DGRAM, socket  # seldom needed
+
+        given = socket(fileno=descriptor)
+        what = (given.family, given.type)
+        given.detach()
+        if what == (AF_UNIX, SOCK_DGRAM):
+            raise RunnerFailed(
+                f"standard {_STREAMS[descriptor]} is a socket of datagrams, which would pass for "
+                "messages of root's",
+                "call it with a pipe, a file or a terminal there",
+            )
+
+
 def _limits() -> None:
     for which, limits in _LIMITS:
         if which != resource.RLIMIT_CORE:
@@ -131,7 +159,9 @@ def open_standard_streams() -> None:
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EBADF:  # it is open, in a FUSE file system of the caller's
+                continue
             os.open(os.devnull, os.O_RDWR)  # the lowest that is free: this one
             os.set_inheritable(descriptor, True)
     for name, descriptor, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):

@@ -118,7 +118,10 @@ def _like(stream: _io.TextIOWrapper, masker: Masker) -> _io.TextIOWrapper:
 
 def _buffer_size(descriptor: int) -> int:
     """What open() chooses."""
-    size = os.fstat(descriptor).st_blksize
+    try:
+        size = os.fstat(descriptor).st_blksize
+    except OSError:  # a FUSE file system of the caller's, which root may write to and not look at
+        size = 0
     if sys.version_info >= (3, 14):
         return max(min(size, 8 << 20), _io.DEFAULT_BUFFER_SIZE)
     return size if size > 1 else _io.DEFAULT_BUFFER_SIZE

@@ -132,10 +132,16 @@ def _become_script(remade: Remade) -> None:
 
 
 def _leads_nowhere(descriptor: int) -> bool:
-    status, null = os.fstat(descriptor), os.stat(os.devnull)
+    try:
+        status, null = os.fstat(descriptor), os.stat(os.devnull)
+    except OSError:  # a FUSE file system of the caller's, which root may write to and not look at
+        return False
     return status.st_rdev == null.st_rdev and status.st_ino == null.st_ino
 
 
 def _same(one: int, other: int) -> bool:
     """Whether both are the same file or pipe, as after ``2>&1``."""
-    return os.path.sameopenfile(one, other)
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:  # as above
+        return False
