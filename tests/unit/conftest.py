@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from credhelper import store
+from credhelper.commands import private_groups
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +16,9 @@ def _no_store(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     searched = tuple(f"{nowhere}{directory}" for directory in store.SEARCHED)
     monkeypatch.setattr(store, "SEARCHED", searched)
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+
+@pytest.fixture
+def group_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are of a group that has others in it: who builds a package is often alone in theirs."""
+    monkeypatch.setattr(private_groups, "is_private", lambda *_: False)

@@ -108,6 +108,7 @@ def test_an_interpreter_that_is_a_script(program: Path) -> None:
     assert choose(f"#!{program}\n").argv == [str(program)]
 
 
+@pytest.mark.usefixtures("group_of_others")
 @pytest.mark.parametrize("mode", [0o777, 0o775])
 def test_an_interpreter_that_others_may_write(program: Path, mode: int) -> None:
     program.chmod(mode)

@@ -89,12 +89,14 @@ def test_a_circle_of_links(place: Path) -> None:
     assert refusal("one").endswith("one has too many symbolic links")
 
 
+@pytest.mark.usefixtures("group_of_others")
 @pytest.mark.parametrize("mode", [0o666, 0o664, 0o646, 0o777])
 def test_a_file_that_others_may_write(script: Path, mode: int) -> None:
     script.chmod(mode)
     assert refusal(script) == f"{script} may be written by others (mode {mode:04o})"
 
 
+@pytest.mark.usefixtures("group_of_others")
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757])
 def test_a_directory_on_the_way_that_others_may_write(script: Path, mode: int) -> None:
     script.parent.chmod(mode)
