@@ -57,7 +57,7 @@ _PARTS: Final = 128  # for so many sets of bytes at most: blocks of one kind lac
 _ALL: Final = 1 << 17  # literals in all of those together
 _KINDS: Final = 32  # of bytes, of which no other text has many in a row
 _SAMPLES: Final = 8  # such bytes in a row, at least
-_SEVERAL: Final = 6  # literals; fewer are looked for one by one in less time
+_SEVERAL: Final = 4  # literals; fewer are looked for one by one in less time
 _SPARSE: Final = 4  # bytes from one sample to the next, at least
 # of memoryview.cast()
 _FORMATS: Final[dict[int, Literal["I", "Q"]]] = {_WORD: "I", _LONG_WORD: "Q"}
