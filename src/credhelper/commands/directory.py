@@ -15,22 +15,26 @@ from typing import TYPE_CHECKING, Final
 
 from credhelper import store
 from credhelper.commands import lock
-from credhelper.commands.signals import Deferral
+from credhelper.commands.signals import ENDING
 from credhelper.errors import CredentialError, StoreFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from typing import Self
 
 # systemd's own manner of naming what is not finished: no glob of ImportCredential= matches it, and
 # sudo reads no name with a dot
 LEFTOVER_PREFIX: Final = ".#credhelper-"
 
 
-class Change(Deferral):
+class Change:
     """A change as a whole, to when it was told: what it waits for, and which signals wait for it.
 
     ``wait`` is in seconds: how long others may be at work in the directory; ``tell`` is told of
-    them where that takes its time. ``resume`` is as in :class:`Deferral`.
+    them where that takes its time. From the first name taken in a directory to its fsync signals
+    wait, for what is half done there would be neither the old nor the new: :meth:`begin` has them
+    wait until the end of this context. One that came meanwhile is dropped there, for what it would
+    have kept from happening is done, and was told; with ``resume`` it ends the command then.
     """
 
     def __init__(
@@ -40,9 +44,29 @@ class Change(Deferral):
         *,
         resume: bool = False,
     ) -> None:
-        super().__init__(resume=resume)
         self.wait = wait
         self.tell = tell
+        self._resume = resume
+        self._before: set[int] | None = None
+
+    def begin(self) -> None:
+        """Has the signals wait from now on."""
+        if self._before is None:
+            # known first: one that comes just now raises from the call that has blocked it
+            self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            return
+        before, self._before = self._before, None
+        if not self._resume:
+            while signal.sigtimedwait(set(ENDING) - before, 0):
+                pass
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, set(ENDING) - before)
 
 
 class NameTaken(Exception):

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from credhelper import envelope, store
+from credhelper.commands import directory
 from credhelper.errors import CredentialError, DamagedCredential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 STATE: Final = "/var/lib/credhelper"
 DIRECTORY: Final = f"{STATE}/retired"
@@ -46,31 +48,28 @@ def kept(blobs: Mapping[str, bytes]) -> Iterator[None]:
                 envelope.binding(blob)
             except DamagedCredential:
                 continue
-            undo.callback(_keep(name, blob))
+            _keep(name, blob, undo)
         yield
         undo.pop_all()
 
 
-def _keep(name: str, blob: bytes) -> Callable[[], None]:
-    """Keeps what was sealed as ``name``, on the disk once this returns; what undoes it."""
+def _keep(name: str, blob: bytes, undo: ExitStack) -> None:
+    """Keeps what was sealed as ``name``, on the disk once this returns; ``undo`` takes it back."""
     try:
-        for directory in (STATE, DIRECTORY):
-            try:
-                os.mkdir(directory, 0o700)
-            except FileExistsError:
-                continue
-            _sync(os.path.dirname(directory))
-        descriptor = store.open_directory(DIRECTORY)
-        try:
-            file_name = _write(descriptor, name, blob)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for path in (STATE, DIRECTORY):
+            with suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+                directory.sync(os.path.dirname(path))
+        with directory.Change(resume=True) as change, directory.opened(DIRECTORY, 0o600) as here:
+            until = int(time.time())
+            while store.exists(here.descriptor, f"{name}:{until}"):
+                until += 1
+            undo.callback(Path(DIRECTORY, f"{name}:{until}").unlink, missing_ok=True)
+            here.put({f"{name}:{until}": blob}, lambda _: None, change=change)
     except CredentialError:
         raise
     except OSError as error:
         raise store.failure(error, DIRECTORY) from None
-    return lambda: os.unlink(f"{DIRECTORY}/{file_name}")
 
 
 def entries() -> list[Retired]:
@@ -131,34 +130,3 @@ def _names(descriptor: int) -> Iterator[tuple[str, int]]:
         name, colon, until = file_name.rpartition(":")
         if name and colon and until.isdecimal():
             yield name, int(until)
-
-
-def _write(directory: int, name: str, blob: bytes) -> str:
-    """A new file, complete and synced before it has its name; that name."""
-    temporary = f".{os.urandom(8).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.open(temporary, flags, 0o600, dir_fd=directory)
-    try:
-        view = memoryview(blob)
-        while view:
-            view = view[os.write(file, view) :]
-        os.fsync(file)
-        until = int(time.time())
-        while True:
-            try:
-                os.link(temporary, f"{name}:{until}", src_dir_fd=directory, dst_dir_fd=directory)
-            except FileExistsError:
-                until += 1
-            else:
-                return f"{name}:{until}"
-    finally:
-        os.close(file)
-        os.unlink(temporary, dir_fd=directory)
-
-
-def _sync(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -28,12 +28,12 @@ _LOADS: Final = re.compile(
 )
 
 
-def loading(name: str, directories: Sequence[str] = DIRECTORIES) -> list[str]:
+def loading(name: str) -> list[str]:
     """The units whose files or drop-ins load the credential ``name`` from the store, by name."""
     return sorted(
         {
             _unit(path)
-            for path in _files(directories)
+            for path in _files()
             if any(_fits(name, key, value) for key, value in _LOADS.findall(_text(path)))
         }
     )
@@ -60,8 +60,8 @@ def pattern(unit: str) -> str:
     return unit.replace("@.", "@*.") if "@." in unit else unit
 
 
-def _files(directories: Sequence[str]) -> Iterator[Path]:
-    for directory in directories:
+def _files() -> Iterator[Path]:
+    for directory in DIRECTORIES:
         for pattern in ("*.service", "*.socket", "*.mount", "*.swap", "*.d/*.conf"):
             yield from Path(directory).glob(pattern)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credhelper import envelope, store
+from credhelper import store
 from credhelper.commands import descriptions, installing, messages
 from credhelper.commands.cli import binding, changing, storing, value
 from credhelper.name import NewName
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     with changing.change(arguments) as change:
         item = storing.Item(name, secret, binding.chosen(arguments), "add")
         blobs = storing.put([item], change)
-        messages.say(f"added {name}, bound to: {envelope.binding(blobs[name]).label}")
+        messages.say(f"added {name}, bound to: {binding.label(blobs[name])}")
         if arguments.delete_source and source:
             changing.delete_source(source, blobs, change)
     with changing.beside(f"{name} is added; when that is mended, describe it with put"):

@@ -14,6 +14,7 @@ from credhelper.commands import expiry, messages, sealing
 from credhelper.errors import (
     CredentialError,
     CredentialExpired,
+    DamagedCredential,
     EncryptionFailed,
     InvalidValue,
 )
@@ -125,6 +126,13 @@ def _in_image_build() -> bool:
         return False
     fresh = hostkey.machine_id() is None and not os.path.exists(hostkey.PATH)
     return os.path.exists(_OF_PODMAN) or "container" in os.environ or fresh
+
+
+def label(blob: bytes) -> str:
+    """How the sealed credential ``blob`` is bound, for people; empty where that is not known."""
+    with suppress(DamagedCredential):
+        return envelope.binding(blob).label
+    return ""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

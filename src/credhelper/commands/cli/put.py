@@ -66,9 +66,7 @@ class _Step:
     @property
     def label(self) -> str:
         """How it is bound afterwards; empty where that is not known."""
-        with suppress(DamagedCredential):
-            return envelope.binding(self.blob).label if self.blob else ""
-        return ""
+        return binding.label(self.blob)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

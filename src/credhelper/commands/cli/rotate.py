@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from credhelper import envelope, store
+from credhelper import store
 from credhelper.commands import descriptions, messages, records, trial
 from credhelper.commands.cli import binding, changing, storing, terminal, value
-from credhelper.errors import DamagedCredential
 from credhelper.name import CredentialName
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = CredentialName(arguments.name)
     test = trial.words(arguments.test) if arguments.test is not None else []
     old = store.read_written(name)
-    was = _label(old.blob)
+    was = binding.label(old.blob)
     bound = binding.chosen(arguments)
     if was:
         bound = bound.like(old.blob)
@@ -61,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         kept = b"" if arguments.forget else old.blob
         item = storing.Item(name, secret, bound, "rotate", replaces=True, retired=kept)
         blobs = storing.put([item], change)
-        now = envelope.binding(blobs[name]).label
+        now = binding.label(blobs[name])
         before = f", before: {was or 'damaged'}" if now != was else ""
         messages.say(
             f"rotated {name}, bound to: {now}{before}; "
@@ -73,11 +72,3 @@ def run(arguments: argparse.Namespace) -> int:
         messages.note(f"last used {terminal.last_use(use)}")
     changing.tell_units(name, restart=arguments.restart)
     return 0
-
-
-def _label(blob: bytes) -> str:
-    """How the old one is bound; empty where it is damaged, which a rotation fixes."""
-    try:
-        return envelope.binding(blob).label
-    except DamagedCredential:
-        return ""

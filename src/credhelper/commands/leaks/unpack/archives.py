@@ -114,7 +114,10 @@ def ar_members(reader: Reader) -> Members:
     while header := reader.read(60):
         if len(header) < 60 or header[58:] != b"`\n":
             raise Unreadable("ar data is damaged")
-        size = _decimal(header[48:58], "ar data")
+        try:
+            size = int(header[48:58])
+        except ValueError:
+            raise Unreadable("ar data is damaged") from None
         yield header[:16].rstrip(b" /"), reader.limited(size, "ar data")
         reader.read(size % 2)
 
@@ -191,10 +194,3 @@ def pdf_streams(reader: Reader) -> Members:
 def is_zlib(head: bytes | bytearray) -> bool:
     """Whether a zlib stream may begin so (RFC 1950)."""
     return len(head) >= 2 and head[0] == 0x78 and (head[0] << 8 | head[1]) % 31 == 0
-
-
-def _decimal(field: bytes, what: str) -> int:
-    try:
-        return int(field)
-    except ValueError:
-        raise Unreadable(f"{what} is damaged") from None
