@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -96,6 +97,10 @@ def test_a_value_that_the_store_does_not_have(scratch: Path, credhelper: Runs) -
     (scratch / "value").write_bytes(NEW)
     finished = credhelper("leaks", "--value-from", str(scratch / "value"), str(scratch / "file"))
     assert finished.status == 0
+    os.mkfifo(scratch / "pipe")
+    Thread(target=(scratch / "pipe").write_bytes, args=(KEY,), daemon=True).start()
+    finished = credhelper("leaks", "--value-from", str(scratch / "pipe"), str(scratch / "file"))
+    assert finished.status == 1, finished.err
     assert credhelper("leaks", "--value-from", "-", "-", input=KEY).status == 2
     assert credhelper("leaks", "--value-from", "-", str(scratch), input=b"\n").status == 1
 

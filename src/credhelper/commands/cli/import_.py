@@ -10,7 +10,6 @@ from credhelper import envelope, hostkey, store
 from credhelper.commands import dotenv_import, installing, messages, sealing
 from credhelper.commands.cli import binding, changing, storing, stream
 from credhelper.commands.dotenv_import import FILL_IN
-from credhelper.commands.source import Source
 from credhelper.errors import (
     CredentialError,
     CredentialExists,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from credhelper.commands.cli.binding import Bound
     from credhelper.commands.directory import Change
     from credhelper.commands.dotenv_import import Item
+    from credhelper.commands.source import Source
 
 _PASSING = (NotPermitted, SealingTimeout, StoreFailed, TPMLockedOut)
 _DESCRIPTION = """\
@@ -66,12 +66,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Seals, verifies and stores all; raises what keeps it from that."""
-    piped = stream.read(arguments.file)
-    source = Source(arguments.file) if piped is None else None
-    if arguments.delete_source and not source:
-        raise stream.no_file(arguments.file)
+    content, source = stream.obtain(arguments.file, delete=arguments.delete_source)
     selected = [name.strip() for name in arguments.select.split(",") if name.strip()]
-    content = source.value if source else piped or b""
     plan = dotenv_import.plan(content, selected, only_secrets=not arguments.all)
     _note(plan)
     if arguments.delete_source and plan.leaves_values:

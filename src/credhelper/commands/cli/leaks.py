@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"--{option} needs --machine", "give both, or leave it out")
     if arguments.rewrite and (arguments.staged or arguments.json or arguments.baseline):
         raise UsageError("--rewrite takes no other options than --select and --yes", "")
-    baseline = _baseline(arguments.baseline)
+    baseline = set() if arguments.baseline is None else _baseline(arguments.baseline)
     if arguments.forget:
         return _forget(arguments.forget)
     if arguments.value_from == "-" and "-" in arguments.path:
@@ -108,8 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         ) from None
     finally:
         watch.clear()
-    if baseline:
-        _leave_out(report, baseline, arguments.baseline)
+    report.leave_out(baseline)
     report.current = needles.current
     _show(report, failures, arguments)
     if arguments.rewrite:
@@ -180,27 +179,20 @@ def _show(
         messages.error(f"not searched: {problem.path}: {problem.reason}")
 
 
-def _baseline(path: str | None) -> dict[str, object] | None:
-    if path is None:
-        return None
+def _baseline(path: str) -> set[tuple[str, ...]]:
+    """What tells the hits of an earlier search, whose JSON is at ``path``."""
+    from credhelper.commands.leaks.findings import keys
+
+    hint = "make one: sudo credhelper leaks --json PATH > FILE"
     try:
         with open(path, encoding="utf-8") as file:
-            data: dict[str, object] = json.load(file)
+            return keys(json.load(file))
     except OSError as error:
-        raise CredentialError(f"{path}: {(error.strerror or '').lower()}", _BASELINE) from None
-    except ValueError:
-        raise InvalidValue(f"{path} is not JSON", _BASELINE) from None
-    return data
-
-
-_BASELINE: Final = "make one: sudo credhelper leaks --json PATH > FILE"
-
-
-def _leave_out(report: Report, baseline: dict[str, object], path: str) -> None:
-    try:
-        report.leave_out(baseline)
+        raise CredentialError(f"{path}: {(error.strerror or '').lower()}", hint) from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise InvalidValue(f"{path} is not JSON", hint) from None
     except (KeyError, TypeError, ValueError):
-        raise InvalidValue(f"{path} is not the output of leaks --json", _BASELINE) from None
+        raise InvalidValue(f"{path} is not the output of leaks --json", hint) from None
 
 
 class _Watch:

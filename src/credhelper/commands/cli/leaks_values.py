@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from credhelper import store
 from credhelper.commands import inventory, messages, retired, sealing
 from credhelper.commands.cli import stream
-from credhelper.commands.source import Source
 from credhelper.errors import CredentialError, CredentialNotFound, InvalidValue
 
 if TYPE_CHECKING:
@@ -80,8 +79,8 @@ def _day(entry: retired.Retired) -> str:
 
 
 def _given(source: str) -> bytes:
-    """The value in a file or on standard input, without the end of a line."""
-    data = stream.standard_input() if source == "-" else Source(source).value
+    """The value in a file, a pipe or on standard input."""
+    data, _ = stream.obtain(source)
     if not data.rstrip(b"\r\n"):
         raise InvalidValue("the value to search for is empty", "give one line")
     return data

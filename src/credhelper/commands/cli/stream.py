@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Values that come through a pipe: standard input, a FIFO, another manager's output."""
+"""Values from where they are: a file, standard input, a FIFO, another manager's output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import stat
 from typing import Final
 
 from credhelper.commands import piped
-from credhelper.errors import CredentialError, InvalidValue, UsageError
+from credhelper.commands.source import Source
+from credhelper.errors import InvalidValue, UsageError
 from credhelper.unsealing import MAXIMUM_VALUE_BYTES
 
 _STANDARD_INPUT: Final = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -16,30 +17,24 @@ _MOST: Final = MAXIMUM_VALUE_BYTES + 1  # enough to tell that it is too much
 _PATIENCE_SECONDS: Final = 60.0  # for whoever writes into a FIFO
 
 
-def read(path: str) -> bytes | None:
-    """All that comes through the pipe ``path``, ``-`` for standard input; None where it is a file.
+def obtain(path: str, *, delete: bool = False) -> tuple[bytes, Source | None]:
+    """All that ``path`` holds or brings, ``-`` for standard input; and the file, if it is one.
 
     Raises :class:`InvalidValue` for what cannot be read, is more than a credential may hold, or
-    where nobody writes.
+    where nobody writes. With ``delete``, which is for files, this or :class:`UsageError` for pipes.
     """
-    if path in _STANDARD_INPUT:
-        return standard_input()
-    try:
-        if not stat.S_ISFIFO(os.stat(path).st_mode):
-            return None
-        return _fifo(path)
-    except OSError:  # said by who reads it as a file
-        return None
-
-
-def no_file(path: str) -> CredentialError:
-    """The error for ``path``, a pipe, that is to be removed once it is read."""
-    kind = UsageError if path in _STANDARD_INPUT else InvalidValue
-    return kind("--delete-source needs a file", "leave it out: a pipe leaves nothing")
+    value = _piped(path)
+    if value is None:
+        source = Source(path)
+        return source.value, source
+    if delete:
+        kind = UsageError if path in _STANDARD_INPUT else InvalidValue
+        raise kind("--delete-source needs a file", "leave it out: a pipe leaves nothing")
+    return value, None
 
 
 def standard_input() -> bytes:
-    """All of standard input. Raises as :func:`read` does."""
+    """All of standard input. Raises as :func:`obtain` does."""
     try:
         value = piped.read(piped.STDIN, _MOST)
     except OSError as error:
@@ -47,6 +42,16 @@ def standard_input() -> bytes:
             f"standard input cannot be read: {error.strerror}", "nothing has changed; pipe it in"
         ) from None
     return _fitting(value, "standard input")
+
+
+def _piped(path: str) -> bytes | None:
+    """What comes through ``path``; None where it is no pipe."""
+    if path in _STANDARD_INPUT:
+        return standard_input()
+    try:
+        return _fifo(path) if stat.S_ISFIFO(os.stat(path).st_mode) else None
+    except OSError:  # said by who reads it as a file
+        return None
 
 
 def _fifo(path: str) -> bytes:

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from credhelper.commands.cli import prompt, stream
-from credhelper.commands.source import Source
 from credhelper.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:
     import argparse
+
+    from credhelper.commands.source import Source
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +43,9 @@ def obtain(arguments: argparse.Namespace) -> tuple[bytes, Source | None]:
         raise UsageError("--delete-source needs --from-file", "leave it out, or give the file")
     source = None
     exact = arguments.exact
-    if arguments.from_file and (piped := stream.read(arguments.from_file)) is not None:
-        value, exact = piped, True
-        if arguments.delete_source:
-            raise stream.no_file(arguments.from_file)
-    elif arguments.from_file:
-        source = Source(arguments.from_file)
-        value, exact = source.value, True
+    if arguments.from_file:
+        value, source = stream.obtain(arguments.from_file, delete=arguments.delete_source)
+        exact = True
     elif arguments.stdin or not sys.stdin.isatty():
         value = stream.standard_input()
     elif arguments.multiline:

@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 Command = tuple[str, ...]
 
 
-def as_owner(owner: int, repository: str) -> Command:
-    """The words before each of Git's: sudo(8) to the owner, and where the repository is."""
-    if owner == 0:
-        return ("sudo", "git", "-C", repository)
-    return ("sudo", "-u", user_name(owner), "git", "-C", repository)
-
-
 def user_name(user: int) -> str:
     """A user as sudo takes it: by name, or #UID where there is none."""
     try:
@@ -43,7 +36,8 @@ def rewriting(repository: str, place: Workplace, hits: Sequence[Hit]) -> list[Co
     if any(not ref.startswith("stash@") for hit in hits for ref in hit.refs):
         # git-filter-repo(1) goes through the stash and the logs as well, and prunes
         return [command("sudo", "credhelper", "leaks", "--rewrite", repository)]
-    git = as_owner(place.owner, repository)
+    become = ("-u", user_name(place.owner)) if place.owner else ()
+    git = ("sudo", *become, "git", "-C", repository)
     stashed = {ref for hit in hits for ref in hit.refs}
     # the highest number first: dropping one moves those above it
     entries = sorted(stashed, key=lambda entry: int(entry[7:-1]), reverse=True)

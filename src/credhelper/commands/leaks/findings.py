@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Place(Enum):
@@ -110,16 +113,8 @@ class Report:
     known: int = 0
     areas: dict[str, str] = field(default_factory=dict)  # of the machine, and what became of each
 
-    def leave_out(self, baseline: dict[str, Any]) -> None:
-        """Leaves out the hits that an earlier search had (as_data() of its report).
-
-        Raises KeyError, TypeError or ValueError for what is none.
-        """
-        fields = Hit.__dataclass_fields__
-        known = {
-            Hit(**{name: hit[name] for name in fields} | {"place": Place(hit["place"])}).key()
-            for hit in baseline["hits"]
-        }
+    def leave_out(self, known: Collection[tuple[str, ...]]) -> None:
+        """Leaves out the hits that an earlier search had."""
         kept = [hit for hit in self.hits if hit.key() not in known]
         self.known = len(self.hits) - len(kept)
         self.hits = kept
@@ -139,3 +134,15 @@ class Report:
                 "bytes": self.size,
             },
         }
+
+
+def keys(data: dict[str, Any]) -> set[tuple[str, ...]]:
+    """The keys of the hits in what as_data() made of a report.
+
+    Raises KeyError, TypeError or ValueError for what is none.
+    """
+    fields = Hit.__dataclass_fields__
+    return {
+        Hit(**{name: hit[name] for name in fields} | {"place": Place(hit["place"])}).key()
+        for hit in data["hits"]
+    }
