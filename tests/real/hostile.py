@@ -66,6 +66,8 @@ facts = {
     "flags": [sys.flags.isolated, sys.flags.inspect, sys.flags.verbose],
     "personality": int(open("/proc/self/personality").read(), 16),
     "timer slack": int(open("/proc/self/timerslack_ns").read()),
+    "merged": "ksm_merge_any: yes" in open("/proc/self/ksm_stat").read()
+    if os.path.exists("/proc/self/ksm_stat") else False,
     "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "descriptors": [n for n in os.listdir("/proc/self/fd") if int(n) > 9],
 }
@@ -96,6 +98,7 @@ ALWAYS: Final = {
     "flags": [1, 0, 0],
     "personality": 0,
     "timer slack": 50_000,
+    "merged": False,
     "blocked": 0,
     "descriptors": [],
 }

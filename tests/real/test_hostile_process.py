@@ -54,6 +54,19 @@ DESCRIPTORS = {
     "nobody reads": "r, w = os.pipe(); os.dup2(w, 1); os.dup2(w, 2); os.close(r); os.close(w)",
     "a script as output": "os.dup2(os.open('/tmp/evil/startup', os.O_RDWR), 1)",
     "output that does not block": "os.set_blocking(1, False)",
+    "input that is only a path": "os.dup2(os.open('/tmp/evil/startup', os.O_PATH), 0)",
+    "output that is only a path": "os.dup2(os.open('/tmp/evil/startup', os.O_PATH), 1)",
+    "sealed memory": (
+        "import fcntl; m = os.memfd_create('m', os.MFD_ALLOW_SEALING)\n"
+        "fcntl.fcntl(m, fcntl.F_ADD_SEALS, 15); os.dup2(m, 1)"
+    ),
+    "signals of his choice for input": (
+        "import fcntl; r, w = os.pipe(); os.dup2(r, 0)\n"
+        "fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())\n"
+        "fcntl.fcntl(0, 10, 12); fcntl.fcntl(0, fcntl.F_SETFL, os.O_ASYNC)\n"
+        "if os.fork() == 0:\n    import time\n"
+        "    [(os.write(w, b'x'), time.sleep(.01)) for _ in range(40)]; os._exit(0)"
+    ),
 }
 
 
@@ -126,6 +139,12 @@ SIGNALS = {
     "a session of its own": "os.fork() and (os.wait(), os._exit(0)); os.setsid()",
     "an old kernel of 32 bits": "ctypes.CDLL(None).personality(0x0008 | 0x0020000 | 0x4000000)",
     "timers that are late": "ctypes.CDLL(None).prctl(29, 10**18, 0, 0, 0)",
+    "memory to be merged": "ctypes.CDLL(None).prctl(67, 1, 0, 0, 0)",
+    "memory that is never code": "ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)",
+    "the last in line": (
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); os.nice(19)\n"
+        "open('/proc/self/oom_score_adj', 'w').write('1000')"
+    ),
     "umask 0": "os.umask(0)",
     "umask 777": "os.umask(0o777)",
 }

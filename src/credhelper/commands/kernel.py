@@ -58,6 +58,7 @@ PR_SET_DUMPABLE: Final = 4
 PR_CAPBSET_DROP: Final = 24
 PR_SET_TIMERSLACK: Final = 29
 PR_SET_NO_NEW_PRIVS: Final = 38
+PR_SET_MEMORY_MERGE: Final = 67
 PR_CAP_AMBIENT: Final = 47
 PR_CAP_AMBIENT_RAISE: Final = 2
 PR_SET_KEEPCAPS: Final = 8
@@ -267,7 +268,8 @@ def next_signal(descriptor: int) -> tuple[int, bool]:
 
 
 def keep_memory_private() -> None:
-    """No core dump of this process, and none of what it starts; no tracing by its user.
+    """No core dump of this process, and none of what it starts; no tracing by its user, and no
+    pages in common with other processes of equal content.
 
     A limit of 0 stops a core file but not the pipe of systemd-coredump(8); 1 stops both (core(5)).
     """
@@ -276,3 +278,8 @@ def keep_memory_private() -> None:
     except ValueError:  # the hard limit is 0, which not everybody may raise
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     prctl(PR_SET_DUMPABLE, 0)
+    try:
+        # the caller's wish outlives execve(2): whoever guesses a page would see it become one (ksm)
+        prctl(PR_SET_MEMORY_MERGE, 0)
+    except OSError:  # before Linux 6.4, or without it
+        pass
