@@ -32,7 +32,9 @@ print("ended", flush=True)
 def test_control_z_waits_until_others_may_change_it(tmp_path: Path) -> None:
     source = Path(credhelper.__file__).parents[1]
     with subprocess.Popen(
-        [sys.executable, "-I", "-c", HOLDING, source, tmp_path], stdout=subprocess.PIPE
+        [sys.executable, "-I", "-c", HOLDING, source, tmp_path],
+        stdout=subprocess.PIPE,
+        process_group=0,  # one that is orphaned (setpgid(2)) nothing stops
     ) as process:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
