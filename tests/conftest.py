@@ -7,11 +7,18 @@ import os
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# programs run in some examples: their time says nothing of the code. The same examples each time:
+# programs run in some examples, and builders may be slow (an emulated processor): their time says
+# nothing of the code. The same examples each time:
 # what a change breaks is seen at once, and what only chance finds is for the long runs
-settings.register_profile("here", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile(
+    "here",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize=True,
+)
 settings.register_profile(
     "long", settings.get_profile("here"), max_examples=20_000, derandomize=False
 )
