@@ -44,7 +44,7 @@ def lock(descriptor: int, path: str, seconds: float, tell: Callable[[str], None]
         if waited >= _QUIET_SECONDS and not told and tell:
             told = True
             tell(f"waiting for {holder(descriptor)}, which is changing {path}")
-        time.sleep(min(pause, seconds - waited))
+        time.sleep(min(pause, seconds - waited))  # flock(2) knows no time limit
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 

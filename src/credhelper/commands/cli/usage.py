@@ -40,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise meant.refused(self.prog.rpartition(" ")[2], message)
 
-    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002 # argparse calls it
         messages.say(message, end="")
 
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from credhelper.commands.leaks.findings import Hit, Place
@@ -160,7 +161,7 @@ def _journal(search: Search, since: str) -> str:
     ) as running:
         assert running.stdout  # noqa: S101 - it is PIPE
         some = False
-        for block in _blocks(iter(lambda: running.stdout.read(CHUNK), b"")):  # type: ignore[union-attr]
+        for block in _blocks(iter(partial(running.stdout.read, CHUNK), b"")):
             some = True
             search.report.size += len(block)
             search.progress(search.report)

@@ -74,9 +74,9 @@ class Vectorscan:
     def places(self, block: bytes | bytearray) -> list[Place]:
         """Where the literals are in block, as Literals.places() tells it."""
         self._ends.clear()
-        data = block
+        data: object = block
         if isinstance(block, bytearray):
-            data = (ctypes.c_char * len(block)).from_buffer(block)  # type: ignore[assignment]
+            data = (ctypes.c_char * len(block)).from_buffer(block)
         self._done(
             self._library.hs_scan(
                 self._database,

@@ -23,7 +23,7 @@ def from_archive(path: str, source: bytes) -> None:
 
     path = _absolute(path)
     reader = _Reader(zipimport._io, path, source)  # type: ignore[attr-defined] # as it imports it
-    zipimport._io = reader  # type: ignore[attr-defined]
+    zipimport._io = reader  # type: ignore[attr-defined] # as above
     sys.path.insert(0, path)
 
 

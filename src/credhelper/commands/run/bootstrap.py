@@ -60,7 +60,7 @@ def main() -> "Running":
 if __name__ == "__main__":
     script = main()
     try:
-        script.function(*script.arguments), script.leave()  # type: ignore[func-returns-value]
+        script.function(*script.arguments), script.leave()  # type: ignore[func-returns-value] # see Running
     except BaseException as error:
         script.fail(error)
         raise
